@@ -1,0 +1,1 @@
+"""Pure geometry and the site model."""
