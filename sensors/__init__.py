@@ -1,0 +1,1 @@
+"""What sensors say: messages, topics, encodings, scenes and simulators."""
