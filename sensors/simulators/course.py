@@ -1,0 +1,116 @@
+"""The truth of a scene: where its actors are, step by step."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+
+from geo.crs import to_wgs84
+from geo.site import Site
+from sensors.scenes import ActorClass, Scene
+from sensors.simulators.cast import Group
+from sensors.simulators.gateway import to_ns
+from sensors.simulators.mobile import DRONE_SEES_M
+from sensors.simulators.thermal import ThermalCamera
+from sensors.simulators.world import Snapshot, World
+from sensors.truth import TruthPoint
+
+FIBRE_REACH_M = {ActorClass.VEHICLE: 100.0, ActorClass.TRUCK: 100.0}
+"""Distance to the cable from which a fibre counts as near: footsteps 10 m, vehicles tens to
+hundreds of metres (field notes)."""
+
+_FOOT_REACH_M = 10.0
+_DEAF = {ActorClass.DRONE, ActorClass.BOAT}
+
+
+def truth(
+    scene: Scene, site: Site, step_s: float = 1.0, *, start_ns: int | None = None
+) -> Iterator[TruthPoint]:
+    """Give the place of every actor of the scene at each step, in order of time.
+
+    Own forces that patrol without being actors of the scene are not in it: they say themselves
+    where they are.
+
+    Args:
+        scene: what happens.
+        site: where.
+        step_s: between two points of an actor.
+        start_ns: time of the scene's start where it is not the one written in the scene.
+
+    Yields:
+        Points; for ever when the scene has no duration.
+
+    Raises:
+        SceneError: what the scene names and the site does not have.
+    """
+    world = World(scene, site)
+    near = _Near(world)
+    begin_ns = scene.start_ns if start_ns is None else start_ns
+    step = 0
+    while scene.duration_s is None or step * step_s <= scene.duration_s:
+        t_s = step * step_s
+        step += 1
+        for group in world.cast.between(t_s, t_s):
+            yield _point(world, near, group, t_s, begin_ns)
+
+
+def _point(world: World, near: "_Near", group: Group, t_s: float, begin_ns: int) -> TruthPoint:
+    east, north = group.bodies[0].at(t_s)
+    lon, lat = to_wgs84(east, north)
+    chainage, offset = world.site.border.chainage(east, north)
+    return TruthPoint(
+        at_ns=begin_ns + to_ns(t_s),
+        actor=group.id,
+        actor_class=group.actor_class,
+        object_class=group.actor_class.object_class,
+        count=len(group.bodies),
+        own_force=group.own_force,
+        longitude_deg=round(float(lon), 8),
+        latitude_deg=round(float(lat), 8),
+        east_m=round(float(east), 3),
+        north_m=round(float(north), 3),
+        chainage_m=round(float(chainage), 2),
+        offset_m=round(float(offset), 2),
+        near=near.sensors(group, t_s),
+    )
+
+
+class _Near:
+    """Which sensors have something in reach."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._cameras = {
+            row.id: ThermalCamera(row, *(world.site.sensor_place(row.id) or (0.0, 0.0)), 0)
+            for row in world.sensors
+            if row.kind == "thermal"
+        }
+
+    def sensors(self, group: Group, t_s: float) -> tuple[str, ...]:
+        found = []
+        body = group.bodies[0]
+        east, north = (float(one) for one in body.at(t_s))
+        here = shapely.Point(east, north)
+        still = np.zeros(1)
+        alone = Snapshot((body,), np.array([east]), np.array([north]), still, still)
+        reach_m = FIBRE_REACH_M.get(group.actor_class, _FOOT_REACH_M)
+        for row in self._world.sensors:
+            if row.kind == "fibre" and row.cable is not None:
+                line = self._world.site.cable(row.cable).line
+                is_near = group.actor_class not in _DEAF and line.dwithin(here, reach_m)
+            elif row.kind == "thermal":
+                camera = self._cameras[row.id]
+                is_near = camera.is_within(east, north, row.range_m or 0.0) and bool(
+                    camera.outlines(alone)
+                )
+            elif row.id in self._world.own and row.id != group.id:
+                carrier = self._world.own[row.id].at(t_s)
+                away = float(np.hypot(carrier[0] - east, carrier[1] - north))
+                is_near = (row.radar is not None and away < row.radar.range_m) or (
+                    row.kind == "aerial" and away < DRONE_SEES_M
+                )
+            else:
+                is_near = False
+            if is_near:
+                found.append(row.id)
+        return tuple(found)
