@@ -1,0 +1,1 @@
+"""What becomes of it: ingest, detection, correlation, alerts and the world around them."""
