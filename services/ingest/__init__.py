@@ -1,0 +1,1 @@
+"""From payloads to messages in order: duplicates, gaps, clocks, refusals."""
