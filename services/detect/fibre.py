@@ -1,0 +1,223 @@
+"""Fibre detection: raw frames of any number of interrogators in, placed detections out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from geo.cable import Cable
+from geo.crs import to_plane
+from geo.site import Site
+from sensors.messages import FibreFrame, Mark, Register
+from sensors.topics import PROOF_GROUP, Channel, SensorKind
+from services.detect.cues import classify
+from services.detect.fibre_sensor import FibreSensor, Told
+from services.detect.fibre_settings import FibreSettings
+from services.detect.floor import Floor
+from services.detect.frontend import FrontEnd, Shape
+from services.detect.method import Arrays, method_name, pack, unpack
+from services.detect.objects import Find
+from services.events import Covariance, Detection, Gap, Heard, Reception, Tick
+from services.stage import undamaged
+
+__all__ = ["FibreDetection", "FibreSettings", "compile_kernels"]
+
+_STAGE = "fibre"
+_VERSION = 1
+_NS = 1_000_000_000
+
+PROOF_SIGMA_M = 10.0
+"""The service's own test items lie on no cable; they get a place and this sigma."""
+
+_Key = tuple[str, str, Mark]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    east_m: float
+    north_m: float
+    covariance: Covariance
+    distance_m: float | None
+
+
+class FibreDetection:
+    """One detector for each sensor and mark; a pure stage."""
+
+    def __init__(self, site: Site, settings: FibreSettings) -> None:
+        """Start with nothing known.
+
+        Args:
+            site: says which cable a sensor listens to, and where that lies.
+            settings: thresholds and times.
+        """
+        self._site = site
+        self._settings = settings
+        self._proof = FibreSettings.proof()
+        self._method = method_name("fibre-energy", _VERSION, settings)
+        self._proof_method = method_name("fibre-energy", _VERSION, self._proof)
+        self._sensors: dict[_Key, FibreSensor] = {}
+        self._cables: dict[tuple[str, str], str] = {}
+
+    def push(self, item: Heard | Gap | Tick) -> list[Detection | Reception]:
+        """Take a frame, a registration, a gap or the time."""
+        match item:
+            case Heard(message=FibreFrame()):
+                return self._frame(item)
+            case Heard(message=Register() as register) if register.kind == "fibre":
+                if item.topic.sensor is not None and register.cable is not None:
+                    self._cables[item.topic.group, item.topic.sensor] = register.cable
+            case Gap() if item.channel == Channel.FRAME:
+                for (group, sensor, _), one in self._sensors.items():
+                    if (group, sensor) == (item.group, item.sensor):
+                        one.gap()
+            case Tick():
+                oldest = item.at_ns - round(self._settings.forget_s * _NS)
+                silent = [key for key, one in self._sensors.items() if one.heard_at_ns < oldest]
+                for key in silent:
+                    del self._sensors[key]
+        return []
+
+    def snapshot(self) -> bytes:
+        """Write the whole state down."""
+        arrays: Arrays = {}
+        sensors = []
+        for number, (key, one) in enumerate(sorted(self._sensors.items())):
+            values, own = one.state()
+            sensors.append({"key": list(key), "values": values})
+            arrays |= {f"{number}.{name}": array for name, array in own.items()}
+        cables = [[*key, cable] for key, cable in sorted(self._cables.items())]
+        return pack(_STAGE, self._method, {"sensors": sensors, "cables": cables}, arrays)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a state that :meth:`snapshot` wrote.
+
+        Raises:
+            SnapshotError: damaged, or of another stage, version or setting.
+        """
+        header, arrays = unpack(_STAGE, self._method, state)
+        sensors: dict[_Key, FibreSensor] = {}
+        with undamaged(_STAGE):
+            for number, entry in enumerate(header["sensors"]):
+                group, name, mark = entry["key"]
+                own = {
+                    key.partition(".")[2]: array
+                    for key, array in arrays.items()
+                    if key.partition(".")[0] == str(number)
+                }
+                one = FibreSensor(self._settings_of(group))
+                one.set_state(entry["values"], own)
+                sensors[group, name, Mark(mark)] = one
+            cables = {(group, name): cable for group, name, cable in header["cables"]}
+        self._sensors, self._cables = sensors, cables
+
+    def _settings_of(self, group: str) -> FibreSettings:
+        return self._proof if group == PROOF_GROUP else self._settings
+
+    def _frame(self, heard: Heard) -> list[Detection | Reception]:
+        frame, group, sensor = heard.message, heard.topic.group, heard.topic.sensor
+        if not isinstance(frame, FibreFrame) or sensor is None:
+            return []
+        key = (group, sensor, frame.mark)
+        if key not in self._sensors:
+            self._sensors[key] = FibreSensor(self._settings_of(group))
+        out: list[Detection | Reception] = []
+        cable = self._cable(group, sensor, heard.at_ns)
+        one = self._sensors[key]
+        if cable is None and group != PROOF_GROUP:
+            one.note("cable-unknown")
+        for told in one.push(frame, heard.at_ns, heard.clock_sigma_s):
+            for find in told.finds:
+                detection = self._detection(heard, frame, cable, told, find)
+                if detection is not None:
+                    out.append(detection)
+                elif cable is not None:
+                    one.note("beyond-cable")
+            faults = told.faults
+            if faults is not None:
+                out.append(
+                    Reception(
+                        group=group,
+                        kind=SensorKind.FIBRE,
+                        sensor=sensor,
+                        channel=Channel.FRAME,
+                        at_ns=told.at_ns,
+                        messages=0,
+                        bytes=0,
+                        faults=faults,
+                    )
+                )
+        return out
+
+    def _cable(self, group: str, sensor: str, at_ns: int) -> Cable | None:
+        """The sensor's cable: by the site's row, else as registered; None where not known."""
+        site = self._site.at(at_ns)
+        name = site.sensor(sensor).cable if site.has_sensor(sensor) else None
+        name = name or self._cables.get((group, sensor))
+        if name is None or all(row.id != name for row in site.cables):
+            return None
+        return site.cable(name)
+
+    def _detection(
+        self, heard: Heard, frame: FibreFrame, cable: Cable | None, told: Told, find: Find
+    ) -> Detection | None:
+        group, sensor = heard.topic.group, heard.topic.sensor
+        place = self._place(group, cable, frame, find)
+        if place is None or sensor is None:
+            return None
+        name = f"{group}/{sensor}/{frame.mark}/{frame.session}"
+        return Detection(
+            id=f"{name}/{find.first_window}.{find.first_channel}/{told.sample}",
+            group=group,
+            kind=SensorKind.FIBRE,
+            sensor=sensor,
+            mark=frame.mark,
+            at_ns=told.at_ns,
+            east_m=place.east_m,
+            north_m=place.north_m,
+            covariance=place.covariance,
+            classes=classify(find.cues, self._settings_of(group).widest_m),
+            confidence=_confidence(find),
+            score=round(find.score, 3),
+            method=self._proof_method if group == PROOF_GROUP else self._method,
+            starts_track=find.starts_track,
+            distance_m=place.distance_m,
+            speed_mps=round(abs(find.cues.speed_mps), 3) if find.cues.speed_mps else None,
+            received_at_ns=heard.received_at_ns,
+        )
+
+    def _place(
+        self, group: str, cable: Cable | None, frame: FibreFrame, find: Find
+    ) -> _Place | None:
+        if group == PROOF_GROUP:
+            area = self._site.area
+            east, north = to_plane(area.lon_min_deg, area.lat_min_deg)
+            variance = PROOF_SIGMA_M**2
+            return _Place(float(east), float(north), Covariance(variance, 0.0, variance), None)
+        if cable is None:
+            return None
+        spacing = frame.channel_spacing_m
+        channel = frame.first_channel + find.place
+        distance = cable.settings.first_channel_m + spacing * channel
+        if not 0.0 <= distance <= cable.length_m:
+            return None
+        # What is felt over a wide stretch passes at that order of distance from the cable.
+        swath = max(cable.settings.swath_sigma_m, 0.5 * find.spread * spacing)
+        placed = cable.place(distance, find.sigma * spacing, swath)
+        (ee, en), (_, nn) = placed.covariance_m2.tolist()
+        return _Place(float(placed.east_m), float(placed.north_m), Covariance(ee, en, nn), distance)
+
+
+def _confidence(find: Find) -> float:
+    """0 to 1 that there is anything: rises with score, lower where it starts no track; assumed."""
+    value = 1.0 - float(np.exp(-max(find.score - 3.0, 0.0) / 5.0))
+    return round(min(value, 0.99) * (1.0 if find.starts_track else 0.5), 4)
+
+
+def compile_kernels() -> None:
+    """Compile or load every kernel, for each type of samples, before anything is subscribed."""
+    for dtype in ("<i2", "<i4", "<f4"):
+        front = FrontEnd(Shape(500.0, 8, 0, 10.0, dtype, 1.0))
+        windows = front.push(0, np.ones((60, 8), np.dtype(dtype)))
+        if windows is not None:
+            floor = Floor(front, FibreSettings(settle_s=0.0))
+            floor.push(windows)
+            floor.scores()

@@ -1,0 +1,314 @@
+"""From active channels to objects that are followed along the cable.
+
+Nothing is said of cells. Runs of active channels become objects; an object must last and look
+like footsteps, digging or a vehicle before it may start a track, and what is as wide as a train or
+part of a region's disturbance never may.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from services.detect.cues import ACTIVE_SIGMA, Cues, cadence, impulses
+from services.detect.fibre_settings import BANDS_HZ, WINDOW_S, FibreSettings
+from services.detect.floor import POWER_S, RING, Floor
+from services.detect.frontend import F32, FrontEnd
+
+MEMORY_S = 6.0
+"""Stretch of an object's way from which its speed is fitted."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """One object along the cable; places are channels counted from the first.
+
+    Attributes:
+        first_window: when it began.
+        first_channel: where, which with the window makes its name.
+        last_window: when it was last seen.
+        emitted_window: when it was last told of.
+        windows: of its way.
+        places: of its way, fractions of channels.
+        low: first channel it covers.
+        high: channel after the last.
+        wide: channels of it that reach half its strongest channel's score: a vehicle's is peaked,
+            a train's or tremor's flat.
+        speed_mps: along the cable, from its way.
+        speed_sigma_mps: of that.
+        score: of its strongest channel.
+        regional: it is part of a region's disturbance now.
+        strong_since: window since which its score has been high enough for a track; -1 while not.
+        started: it has started a track.
+    """
+
+    first_window: int
+    first_channel: int
+    last_window: int
+    emitted_window: int
+    windows: list[int] = field(default_factory=list)
+    places: list[float] = field(default_factory=list)
+    low: int = 0
+    high: int = 0
+    wide: int = 0
+    speed_mps: float = 0.0
+    speed_sigma_mps: float = 5.0
+    score: float = 0.0
+    regional: bool = False
+    strong_since: int = -1
+    started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """What is to be told of an object now.
+
+    Attributes:
+        first_window: when the object began.
+        first_channel: where.
+        window: the last one taken into account.
+        place: where it is now, fraction of channels.
+        sigma: of that, channels.
+        spread: standard deviation of its power over channels.
+        score: of its strongest channel, sigmas.
+        cues: what is known of it.
+        starts_track: it has lasted and looks like something.
+    """
+
+    first_window: int
+    first_channel: int
+    window: int
+    place: float
+    sigma: float
+    spread: float
+    score: float
+    cues: Cues
+    starts_track: bool
+
+
+def runs(score: F32, off: float, gap: int) -> tuple[npt.NDArray[np.intp], F32]:
+    """Join active channels to runs.
+
+    Args:
+        score: shape (channel,).
+        off: score above which a channel is active.
+        gap: quiet channels that a run may contain.
+
+    Returns:
+        First channels and ends, shape (run, 2), and the highest score of each, shape (run,).
+    """
+    index = np.flatnonzero(score > off)
+    if not index.size:
+        return np.empty((0, 2), np.intp), np.empty(0, np.float32)
+    split = np.flatnonzero(np.diff(index) > gap + 1) + 1
+    first = np.concatenate(([0], split))
+    last = np.concatenate((split, [index.size])) - 1
+    tops = np.maximum.reduceat(score[index], first)
+    return np.column_stack((index[first], index[last] + 1)), tops
+
+
+class Objects:
+    """The objects of one sensor."""
+
+    def __init__(self, front: FrontEnd, settings: FibreSettings) -> None:
+        """Start with none."""
+        self._settings = settings
+        self._bands = front.bands
+        self._every = max(1, round(settings.decide_s / WINDOW_S))
+        self._spacing = front.shape.spacing_m
+        self._channels = front.shape.channels
+        self.followed: list[Followed] = []
+        self.masked_until: npt.NDArray[np.int64] = np.zeros(front.shape.channels, np.int64)
+        """Window up to which a channel is part of a region's disturbance."""
+        self.left_out = 0
+        """Runs that began no object since the last report, for there were too many."""
+
+    def decide(self, window: int, floor: Floor) -> list[Find]:
+        """Look at the scores after a window and say what is to be told."""
+        setting = self._settings
+        score, raw = floor.scores()
+        self._mask_regions(window, raw, floor.region)
+        gap = max(1, round(15.0 / self._spacing))
+        found, tops = runs(score, setting.off_score, gap)
+        found, tops = self._worth(found, tops, window)
+        order = np.argsort(-tops, kind="stable")
+        taken: set[int] = set()
+        for run in order:
+            low, high = int(found[run, 0]), int(found[run, 1])
+            top = float(tops[run])
+            if top >= setting.weak_score:
+                place = self._centroid(low, high, score, floor.power)[0]
+            else:  # nothing will be told of it yet
+                place = float(low + int(np.argmax(score[low:high])))
+            known = self._nearest(place, window, taken)
+            if known is None:
+                if top < setting.on_score or not self._stands_out(low, high, top, score):
+                    continue
+                if len(self.followed) >= setting.most_objects:
+                    self.left_out += 1
+                    continue
+                known = len(self.followed)
+                self.followed.append(Followed(window, low, window, 0))
+            taken.add(known)
+            one = self.followed[known]
+            if top < setting.start_score:
+                one.strong_since = -1
+            elif one.strong_since < 0 or one.last_window < window - self._every:
+                one.strong_since = window
+            one.last_window, one.low, one.high, one.score = window, low, high, top
+            one.wide = int(np.count_nonzero(score[low:high] >= 0.5 * top))
+            one.windows.append(window)
+            one.places.append(place)
+            keep = window - round(MEMORY_S / WINDOW_S)
+            while one.windows[0] < keep:
+                one.windows.pop(0)
+                one.places.pop(0)
+            if one.started or top >= setting.weak_score:
+                one.speed_mps, one.speed_sigma_mps = self._speed(one)
+            one.regional = bool(self.masked_until[min(int(place), self._channels - 1)] >= window)
+        lost = window - round(setting.lost_s / WINDOW_S)
+        self.followed = [one for one in self.followed if one.last_window > lost]
+        return self._tell(window, floor, score)
+
+    def _worth(
+        self, found: npt.NDArray[np.intp], tops: F32, window: int
+    ) -> tuple[npt.NDArray[np.intp], F32]:
+        """Leave out runs that can neither begin an object nor go on with one."""
+        keep = tops >= self._settings.on_score
+        for one in self.followed:
+            later_s = (window - one.last_window) * WINDOW_S
+            # Wider than any gate in _nearest, which decides.
+            reach = self._settings.gate_m + (5.0 + self._settings.fastest_mps) * later_s
+            spare = reach / self._spacing + 1.0
+            keep |= (found[:, 0] <= one.high + spare) & (found[:, 1] >= one.low - spare)
+        return found[keep], tops[keep]
+
+    def _tell(self, window: int, floor: Floor, score: F32) -> list[Find]:
+        setting = self._settings
+        finds = []
+        for one in self.followed:
+            age_s = (window - one.first_window) * WINDOW_S
+            waited = (window - one.emitted_window) * WINDOW_S >= setting.emit_s - 1e-9
+            if one.last_window != window or age_s < setting.alarm_s or not waited:
+                continue
+            if not one.started and one.score < setting.weak_score:
+                continue
+            one.emitted_window = window
+            place, spread = self._centroid(one.low, one.high, score, floor.power)
+            cues = self._cues(one, place, age_s, window, floor)
+            stepping = cues.cadence > 0.0 or cues.continuity < setting.continuity
+            rolling = cues.continuity >= setting.continuity and cues.extent_m >= setting.vehicle_m
+            like = (stepping and cues.impulses >= setting.impulses) or rolling
+            fits = not one.regional and cues.extent_m <= setting.widest_m
+            strong_s = (window - one.strong_since) * WINDOW_S if one.strong_since >= 0 else -1.0
+            one.started = fits and (one.started or (like and strong_s >= setting.start_s))
+            # Power lags by its time constant; what moves is carried on by that.
+            ahead = cues.speed_mps * POWER_S / self._spacing
+            now = min(max(place + ahead, 0.0), self._channels - 1.0)
+            sigma = float(np.sqrt(0.5**2 + (0.3 * spread) ** 2 + (0.3 * ahead) ** 2))
+            finds.append(
+                Find(
+                    one.first_window, one.first_channel, window, now, sigma, spread,
+                    one.score, cues, one.started,
+                )
+            )  # fmt: skip
+        return finds
+
+    def _mask_regions(self, window: int, raw: F32, region: int) -> None:
+        """Mask where a large share of a region moves at once."""
+        active = raw > self._settings.off_score
+        if np.count_nonzero(active) < 8:
+            return
+        total = np.concatenate(([0], np.cumsum(active)))
+        at = np.arange(len(active))
+        low, high = np.maximum(at - region, 0), np.minimum(at + region + 1, len(active))
+        count = total[high] - total[low]
+        # A vehicle on a short cable may be a large share of it: a region is wider than any object,
+        # or nearly all there is.
+        widest = self._settings.widest_m / self._spacing
+        least = np.maximum(8.0, np.minimum(0.8 * (high - low), widest))
+        coherent = (count >= self._settings.coherent_share * (high - low)) & (count >= least)
+        until = window + round(self._settings.coherent_s / WINDOW_S)
+        self.masked_until[coherent] = until
+
+    def _stands_out(self, low: int, high: int, top: float, score: F32) -> bool:
+        """Ordered-statistic test against the neighbours' upper quartile."""
+        reach = max(4, round(self._settings.neighbour_m / self._spacing))
+        beside = np.concatenate((score[max(0, low - reach) : low], score[high : high + reach]))
+        if beside.size < 4:
+            return True
+        return top > self._settings.neighbour_factor * float(np.quantile(beside, 0.75))
+
+    def _centroid(self, low: int, high: int, score: F32, power: F32) -> tuple[float, float]:
+        """Power centroid about the strongest channel of a run, and its spread, in channels."""
+        top = low + int(np.argmax(score[low:high]))
+        reach = max(5, round(15.0 / self._spacing))
+        first, last = max(0, top - reach), min(self._channels, top + reach + 1)
+        around = power[max(0, top - 5 * reach) : top + 5 * reach + 1]
+        # The middle value; np.median costs ten times as much on so few.
+        usual = float(np.partition(around, len(around) // 2)[len(around) // 2])
+        weight = np.maximum(power[first:last].astype(np.float64) - 1.5 * usual, 0.0)
+        total = float(weight.sum())
+        if total <= 0.0:
+            return float(top), 0.5
+        at = np.arange(first, last)
+        middle = float(weight @ at) / total
+        return middle, float(np.sqrt(max(weight @ (at - middle) ** 2 / total, 0.0)))
+
+    def _nearest(self, place: float, window: int, taken: set[int]) -> int | None:
+        """Index of the free object that is expected nearest to a place, within the gate."""
+        best, distance = None, np.inf
+        for index, one in enumerate(self.followed):
+            if index in taken:
+                continue
+            later_s = (window - one.last_window) * WINDOW_S
+            expected = one.places[-1] + one.speed_mps * later_s / self._spacing
+            off = abs(place - expected) * self._spacing
+            inside = one.low - 1 <= place <= one.high
+            if off < distance and (inside or off <= self._settings.gate_m + 5.0 * later_s):
+                best, distance = index, off
+        return best
+
+    def _speed(self, one: Followed) -> tuple[float, float]:
+        """Speed along the cable and its sigma (m/s), from a straight fit to the way."""
+        if len(one.windows) < 6:
+            return 0.0, 5.0
+        count = len(one.windows)
+        t = (np.array(one.windows, np.float64) - one.windows[-1]) * WINDOW_S
+        x = np.array(one.places) * self._spacing
+        t -= t.sum() / count
+        x -= x.sum() / count
+        spread = float(t @ t)
+        speed = float(t @ x) / spread
+        rest = x - speed * t
+        # Places share windows and so their errors; a third of them are taken as independent.
+        sigma = float(np.sqrt(rest @ rest / max(len(t) / 3.0 - 1.0, 1.0) / (spread / 3.0)))
+        fastest = self._settings.fastest_mps
+        if abs(speed) < 2.0 * sigma:
+            return 0.0, sigma
+        return min(max(speed, -fastest), fastest), sigma
+
+    def _cues(self, one: Followed, place: float, age_s: float, window: int, floor: Floor) -> Cues:
+        middle = round(place)
+        half = floor.half
+        low, high = max(0, middle - half), min(self._channels, middle + half + 1)
+        envelope = floor.envelope(low, high, window, RING) * np.sqrt(high - low)
+        rhythm, pace_s = cadence(envelope)
+        excess = np.maximum(floor.excess[:, low:high].mean(axis=1).astype(np.float64) - 1.0, 0.0)
+        total = float(excess.sum()) or 1.0
+        edges = [BANDS_HZ[band] for band in self._bands]
+        return Cues(
+            age_s=age_s,
+            extent_m=one.wide * self._spacing,
+            speed_mps=one.speed_mps,
+            speed_sigma_mps=one.speed_sigma_mps,
+            impulses=impulses(envelope),
+            continuity=float(np.mean(envelope[-round(2.0 / WINDOW_S) :] > ACTIVE_SIGMA)),
+            cadence=rhythm,
+            pace_s=pace_s,
+            low_share=sum(float(x) for x, (_, top) in zip(excess, edges, strict=True) if top <= 12)
+            / total,
+            high_share=sum(float(x) for x, (lo, _) in zip(excess, edges, strict=True) if lo >= 100)
+            / total,
+            regional=one.regional,
+        )
