@@ -1,0 +1,1 @@
+"""From incidents to alerts, the feed and the console."""
