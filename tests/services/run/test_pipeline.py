@@ -1,0 +1,79 @@
+"""Joining the stages, and what applies when."""
+
+from pathlib import Path
+
+import pytest
+
+from geo.default_site import default_site_path
+from geo.errors import SnapshotError
+from geo.site import Site
+from services.config.settings import Settings
+from services.events import Tick
+from services.run.pipeline import FrameDetection, Pipeline
+
+T0 = 1_772_326_800_000_000_000
+S = 1_000_000_000
+CHANGE = """
+[[settings]]
+key = "tracker.hold_s"
+value = 0.25
+valid_from = 2026-03-01T01:00:10Z
+"""
+
+
+@pytest.fixture(scope="module")
+def timeline() -> Site:
+    text = Path(default_site_path()).read_text()
+    return Site.parse(text + CHANGE, "changed.toml")
+
+
+def test_a_setting_applies_from_its_time_on(timeline: Site) -> None:
+    pipeline = Pipeline(timeline, T0, "live")
+    pipeline.push(Tick(T0 + 9 * S))
+    assert pipeline.back.validity.settings.tracker.hold_s == 0.5
+    pipeline.push(Tick(T0 + 10 * S))
+    assert pipeline.back.validity.settings.tracker.hold_s == 0.25
+    assert pipeline.front.validity.site.hash != timeline.at(T0).hash
+
+
+def test_stages_go_on_from_their_state_when_the_site_changes(timeline: Site) -> None:
+    pipeline = Pipeline(timeline, T0, "live")
+    before = pipeline.ledger.sensors()
+    pipeline.push(Tick(T0 + 10 * S))
+    assert "tracker" in pipeline.back.validity.restarted, "another hold cannot take the old state"
+    assert "incidents" not in pipeline.back.validity.restarted
+    assert not pipeline.front.validity.restarted
+    assert {s.sensor for s in pipeline.ledger.sensors()} == {s.sensor for s in before}
+
+
+def test_a_stage_whose_state_is_missing_begins_anew_and_the_others_go_on(timeline: Site) -> None:
+    before = Pipeline(timeline, T0, "live")
+    before.push(Tick(T0 + S))
+    states = before.snapshot()
+    del states["tracker"]
+    after = Pipeline(timeline, T0, "live")
+    assert after.restore(states) == ["tracker"]
+    assert after.ledger.sensors() == before.ledger.sensors()
+
+
+def test_a_damaged_state_of_frame_detection_is_refused(timeline: Site) -> None:
+    frames = FrameDetection(timeline.at(T0), Settings())
+    for state in (b"", b"\0" * 10, b"\xff"):
+        with pytest.raises(SnapshotError, match="frame detection"):
+            frames.restore(state)
+
+
+def test_a_replay_of_earlier_times_takes_the_rows_of_then(timeline: Site) -> None:
+    pipeline = Pipeline(timeline, T0 + 3_600 * S, "night")
+    assert pipeline.back.validity.settings.tracker.hold_s == 0.25
+    pipeline.push(Tick(T0))
+    assert pipeline.back.validity.settings.tracker.hold_s == 0.5
+
+
+def test_a_restored_pipeline_says_the_same_as_one_that_went_on(timeline: Site) -> None:
+    one = Pipeline(timeline, T0, "live")
+    one.push(Tick(T0 + S))
+    other = Pipeline(timeline, T0, "live")
+    other.restore(one.snapshot())
+    ticks = [Tick(T0 + (2 + number) * S) for number in range(90)]
+    assert [one.push(tick) for tick in ticks] == [other.push(tick) for tick in ticks]
