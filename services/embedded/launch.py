@@ -5,10 +5,14 @@ project, so that it starts in some 15 ms. It drops root rights where asked, asks
 signal it when its parent ends (`prctl(PR_SET_PDEATHSIG)`, Linux; the kernel clears that wish when
 the user changes, so it comes after), and replaces itself by the program. A `preexec_fn` would do
 the same inside a forked copy of a process with many threads, which may lock up.
+
+A shell starts what it puts into the background with SIGINT ignored, and that is inherited: no
+signal that ends a child may reach it ignored or held back.
 """
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -31,6 +35,9 @@ def main(arguments: list[str]) -> None:
         os.setgid(group_id)
         os.setuid(user_id)
     os.umask(0o077)
+    for ending in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != parent:  # it ended before the wish was heard

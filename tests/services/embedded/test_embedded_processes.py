@@ -17,7 +17,8 @@ from tests.services.embedded.conftest import Script, gone, wait_for
 SLEEP = "/bin/sleep"
 
 PARENT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what it puts into the background
 from services.embedded.processes import spawn
 with open(sys.argv[1], "wb") as log:
     child = spawn(["/bin/sleep", "600"], log=log)
