@@ -149,9 +149,15 @@ async def test_a_replay_reaches_its_own_service_as_recorded_and_no_live_one(
 async def test_nothing_of_a_replay_stays_in_the_broker(
     address: BrokerAddress, tmp_path: Path
 ) -> None:
-    path, _, _ = night(tmp_path / "a.mcap")
+    path, items, _ = night(tmp_path / "a.mcap")
     source = open_input(path, None, "fibre-1")
-    await play_back(source, lambda _: None, address, "n1", None, asyncio.Event())
+    early = await listening(address, [*report_filters("n1"), *frame_filters("n1", None)], "early")
+    try:
+        await play_back(source, lambda _: None, address, "n1", None, asyncio.Event())
+        # A frame is sent without the broker's word: only who hears it knows that it is through.
+        assert len(await unlike(early, len(items) + 1)) == len(items) + 1
+    finally:
+        await asyncio.to_thread(early.stop)
     late = await listening(address, ["straja-replay/#"], "late")
     try:
         assert await asyncio.to_thread(late.get, 0.5) == []
