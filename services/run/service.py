@@ -7,6 +7,7 @@ a report. Everything that drives the stages passes the engine's journal.
 import asyncio
 import contextlib
 import os
+import socket
 import time
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -17,7 +18,7 @@ import structlog
 import uvicorn
 
 from geo.default_site import default_site_path
-from geo.errors import BrokerError, ConfigError, StorageError
+from geo.errors import BrokerError, StorageError
 from geo.site import Site
 from sensors.messages import Mark
 from services.alerts.app import AppSettings, StreamingServer, create_app
@@ -41,6 +42,7 @@ from services.recording.keep import expire
 from services.recording.ring import Ring
 from services.run.clock import StreamClock
 from services.run.engine import Engine
+from services.run.listening import listen
 from services.run.metrics import Metrics, Upkeep
 from services.run.notices import Notices
 from services.run.orders import Orders
@@ -94,6 +96,7 @@ async def serve(environment: Environment, options: Options, stop: asyncio.Event)
     """Run the service until ``stop`` is set, or a part of it fails beyond repair.
 
     Raises:
+        ConfigError: where the console's address is taken.
         StorageError: where the database does not answer at the start.
         SiteError: where the site file has faults.
     """
@@ -102,7 +105,8 @@ async def serve(environment: Environment, options: Options, stop: asyncio.Event)
     site = Site.parse(site_text, str(site_path))
     environment.data.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
-        service = await _Service.open(stack, environment, options, site, site_text)
+        door = stack.enter_context(listen(environment.host, environment.port))
+        service = await _Service.open(stack, environment, options, site, site_text, door)
         try:
             async with asyncio.TaskGroup() as group:
                 for work in service.works():
@@ -127,6 +131,7 @@ class _Service:
         site_text: str,
         store: Store,
         ring: Ring | None,
+        door: socket.socket,
     ) -> None:
         self._environment = environment
         self._options = options
@@ -135,6 +140,7 @@ class _Service:
         self._site_text = site_text
         self._store = store
         self._ring = ring
+        self._door = door
         self._address = BrokerAddress.parse(environment.broker_url, os.environ)
         self._feed = Feed(limit=_LISTENER_QUEUE)
         self._notices = Notices()
@@ -181,6 +187,7 @@ class _Service:
         options: Options,
         site: Site,
         site_text: str,
+        door: socket.socket,
     ) -> "_Service":
         """Open the store, recover what ran before, and start to listen."""
         present = site.at(time.time_ns())
@@ -199,7 +206,7 @@ class _Service:
         if options.ring_bytes and not options.replay:
             folder = environment.data / "ring" / "small"
             ring = stack.enter_context(Ring(folder, options.ring_bytes // 8, site_text=site_text))
-        service = cls(environment, options, site, site_text, store, ring)
+        service = cls(environment, options, site, site_text, store, ring, door)
         await service._engine.recover()
         return service
 
@@ -241,17 +248,13 @@ class _Service:
     async def _serve(self) -> None:
         """Serve the API and the console; on cancellation, end feeds and connections first."""
         server = self._server()
-        serving = asyncio.ensure_future(server.serve())
+        serving = asyncio.ensure_future(server.serve(sockets=[self._door]))
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
             server.should_exit = True
             await serving
             raise
-        raise ConfigError(
-            f"the console's server ended: is {self._environment.host}:{self._environment.port} "
-            "taken? set STRAJA_LISTEN to another port"
-        )
 
     def _server(self) -> StreamingServer:
         environment = self._environment
@@ -273,8 +276,6 @@ class _Service:
         return StreamingServer(
             uvicorn.Config(
                 app,
-                host=environment.host,
-                port=environment.port,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

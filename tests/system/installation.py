@@ -79,9 +79,10 @@ class Service:
         variables: Mapping[str, str],
         *arguments: str,
         site: Path | None = None,
+        port: int | None = None,
     ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "service.log"
         self._command = [*STRAJA, "run", "--ring-gib", "0.05", *arguments]
@@ -124,14 +125,15 @@ class Service:
     def kill(self) -> None:
         """End it as a power cut would."""
         kill([self.pid])
-        self._wait(10.0)
+        self.wait(10.0)
 
     def stop(self, within_s: float = 30.0) -> int:
         """Ask it to end, and give its exit code."""
         os.kill(self.pid, signal.SIGTERM)
-        return self._wait(within_s)
+        return self.wait(within_s)
 
-    def _wait(self, within_s: float) -> int:
+    def wait(self, within_s: float) -> int:
+        """Wait until it has ended, and give its exit code."""
         assert self._process is not None
         return self._process.wait(within_s)
 
@@ -244,9 +246,15 @@ class Installation:
         """The broker's address for gateways: they publish, and hear their refusals."""
         return f"mqtt://{FIELD}:{self.field_password}@127.0.0.1:{self.broker.port}"
 
-    def service(self, *arguments: str, site: Path | None = None, name: str = "data") -> Service:
+    def service(
+        self,
+        *arguments: str,
+        site: Path | None = None,
+        name: str = "data",
+        port: int | None = None,
+    ) -> Service:
         """A service on this database and broker, with a data folder of its own."""
-        service = Service(self.folder / name, self.variables, *arguments, site=site)
+        service = Service(self.folder / name, self.variables, *arguments, site=site, port=port)
         self._services.append(service)
         return service
 

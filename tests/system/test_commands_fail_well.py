@@ -1,6 +1,7 @@
 """Commands that cannot do their work say in one sentence what to do, and exit with a code."""
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_a_database_out_of_reach_is_code_3(tmp_path: Path) -> None:
     assert code == 3
     assert "database" in _sentence(said)
     assert "secret-word" not in said
+
+
+def test_a_taken_port_is_code_2_before_anything_else_is_touched(tmp_path: Path) -> None:
+    with socket.create_server((NOWHERE, 0)) as taken:
+        listen = f"{NOWHERE}:{taken.getsockname()[1]}"
+        code, said = straja(
+            "run",
+            STRAJA_BROKER_URL=f"mqtt://{NOWHERE}:{free_port()}",
+            STRAJA_DATABASE_URL=f"postgresql://{NOWHERE}:{free_port()}/straja",
+            STRAJA_DATA=str(tmp_path),
+            STRAJA_LISTEN=listen,
+        )
+    assert code == 2
+    assert f"STRAJA_LISTEN is {listen}" in _sentence(said)
+    assert "another port" in said
 
 
 def test_a_broker_out_of_reach_is_code_3(tmp_path: Path) -> None:
