@@ -11,6 +11,7 @@
     ├── AccessError        (PermissionError)  a role or account that may not
     ├── ConfigError        (ValueError)    a setting that is missing or wrong
     ├── RecordingError     (ValueError)    a recording that cannot be read or written
+    ├── BackupError        (ValueError)    a backup that cannot be read or written
     ├── BrokerError        (ConnectionError)  the MQTT broker refused or is away
     ├── StorageError       (ConnectionError)  the database refused or is away
     │   └── OvertakenError                 another service writes this run now
@@ -114,6 +115,10 @@ class ConfigError(StrajaError, ValueError):
 
 class RecordingError(StrajaError, ValueError):
     """A recording that cannot be read or written."""
+
+
+class BackupError(StrajaError, ValueError):
+    """A backup that cannot be read or written."""
 
 
 class BrokerError(StrajaError, ConnectionError):

@@ -1,7 +1,7 @@
 """``straja``: the commands, and how their errors are said.
 
 Exit codes: 0 all well; 1 what was checked has faults; 2 a wrong command or setting; 3 broker or
-database are out of reach; 4 an input cannot be read; 130 interrupted.
+database are out of reach; 4 a file cannot be read or written; 130 interrupted.
 """
 
 import sys
@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from geo.errors import (
+    BackupError,
     BrokerError,
     ConfigError,
     EmbeddedError,
@@ -40,6 +41,7 @@ _CODES: tuple[tuple[type[StrajaError], int], ...] = (
     (SiteError, 4),
     (SceneError, 4),
     (RecordingError, 4),
+    (BackupError, 4),
 )
 
 _LINES = 10

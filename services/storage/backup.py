@@ -25,7 +25,7 @@ from typing import IO
 import psycopg
 from psycopg import sql
 
-from geo.errors import StorageError
+from geo.errors import BackupError, ConfigError, StorageError, StrajaError
 from services.storage.link import Connection, connect
 from services.storage.migrate import schema_version
 
@@ -105,11 +105,12 @@ async def backup(url: str, path: Path, progress: Progress | None = None) -> Mani
         progress: told how far it is.
 
     Raises:
-        StorageError: where the database is away or has another schema, the file exists, or the
-            disk fails.
+        ConfigError: where the file exists.
+        BackupError: where the disk fails.
+        StorageError: where the database is away or has another schema.
     """
     if await asyncio.to_thread(path.exists):
-        raise StorageError(f"backup {path} exists: name another file, or move that one away")
+        raise ConfigError(f"backup {path} exists: name another file, or move that one away")
     part = path.with_name(f".{path.name}.part")
     connection = await connect(url, "straja backup")
     try:
@@ -123,10 +124,10 @@ async def backup(url: str, path: Path, progress: Progress | None = None) -> Mani
         part.replace(path)
     except psycopg.Error as error:
         raise StorageError(f"backup: {str(error).strip()}") from error
-    except StorageError:
+    except StrajaError:
         raise
     except OSError as error:
-        raise StorageError(f"backup {path} cannot be written ({error}): make room there") from error
+        raise BackupError(f"backup {path} cannot be written ({error}): make room there") from error
     finally:
         part.unlink(missing_ok=True)
         await connection.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from geo.errors import StorageError
+from geo.errors import BackupError, ConfigError, StorageError, StrajaError
 from services.storage.audit import Line, add_lines
 from services.storage.backup import FORMAT, LEFT_OUT, TABLES, Manifest, Progress, TableNote
 from services.storage.lease import end_all, hold_all
@@ -40,8 +40,10 @@ async def restore(
 
     Raises:
         RunHeldError: where a service is running on it.
-        StorageError: where the file is damaged or of a newer program, the database is away or not
-            empty, or what arrived is not what the manifest says; the database is as it was.
+        ConfigError: where the database is not empty.
+        BackupError: where the file is damaged or of a newer program.
+        StorageError: where the database is away, or what arrived is not what the manifest says.
+            Whatever is raised, the database is as it was.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -57,10 +59,10 @@ async def restore(
                 await connection.close()
     except psycopg.Error as error:
         raise StorageError(f"restore: {str(error).strip()}") from error
-    except StorageError:
+    except StrajaError:
         raise
     except (OSError, zipfile.BadZipFile) as error:
-        raise StorageError(f"backup {path} cannot be read ({error}): take another") from error
+        raise BackupError(f"backup {path} cannot be read ({error}): take another") from error
     await migrate(url)
     return manifest
 
@@ -72,23 +74,23 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> Manifest:
         notes = [TableNote(**note) for note in said.pop("tables")]
         manifest = Manifest(tables=notes, **said)
     except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"backup {path} has no manifest of ours ({error})") from error
+        raise BackupError(f"backup {path} has no manifest of ours ({error})") from error
     newest = migrations()[-1].version
     if manifest.format != FORMAT or manifest.schema_version > newest:
-        raise StorageError(
+        raise BackupError(
             f"backup {path} has format {manifest.format} and schema {manifest.schema_version}, "
             f"this program reads {FORMAT} and up to {newest}: use the program that wrote it"
         )
     strangers = [note.name for note in notes if note.name not in TABLES or note.name in LEFT_OUT]
     if strangers:
-        raise StorageError(f"backup {path} has tables {strangers}, which this program has not")
+        raise BackupError(f"backup {path} has tables {strangers}, which this program has not")
     for note in notes:
         digest = hashlib.sha256()
         with archive.open(f"{note.name}.copy") as member:
             while data := member.read(_BUFFER):
                 digest.update(data)
         if digest.hexdigest() != note.sha256:
-            raise StorageError(f"backup {path} is damaged in table {note.name}: take another")
+            raise BackupError(f"backup {path} is damaged in table {note.name}: take another")
     return manifest
 
 
@@ -147,7 +149,7 @@ async def _must_be_empty(connection: Connection) -> None:
         query = sql.SQL("SELECT EXISTS (SELECT FROM {} {})").format(sql.Identifier(table), which)
         row = await (await connection.execute(query)).fetchone()
         if row is not None and row[0]:
-            raise StorageError(
+            raise ConfigError(
                 f"database is not empty (table {table} has rows): restore into an empty one, or "
                 f"give --replace to give up what it holds"
             )

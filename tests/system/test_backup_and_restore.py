@@ -46,8 +46,16 @@ async def test_a_restore_brings_alerts_back_and_makes_listeners_start_anew(
     assert service.stop() == 0
 
     refused = straja("restore", str(file), "--data", data)
-    assert refused.returncode == 3
+    assert refused.returncode == 2
     assert "--replace" in refused.stderr
+    twice = straja("backup", str(file), "--data", data)
+    assert twice.returncode == 2
+    assert "exists" in twice.stderr
+    torn = tmp_path / "torn.straja"
+    torn.write_bytes(file.read_bytes()[:-100])
+    unread = straja("restore", str(torn), "--data", data, "--replace")
+    assert unread.returncode == 4
+    assert "cannot be read" in unread.stderr
     done = straja("restore", str(file), "--data", data, "--replace", "--json")
     assert done.returncode == 0, done.stderr
     service.start()

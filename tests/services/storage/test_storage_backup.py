@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from geo.errors import StorageError
+from geo.errors import BackupError, ConfigError
 from geo.site import Site
 from services.embedded.postgres import EmbeddedPostgres
 from services.storage.backup import LEFT_OUT, TABLES, backup
@@ -90,7 +90,7 @@ async def test_restore_leaves_a_database_that_holds_something_alone_unless_told(
         await store.write([alert(1)], 1)
         await backup(server.url, path)
         await store.write([alert(2)], 2)
-    with pytest.raises(StorageError, match="not empty"):
+    with pytest.raises(ConfigError, match="not empty"):
         await restore(server.owner_url, path)
     async with open_store() as store:
         assert (await store.alerts.feed_head("RO"))[1] == 2
@@ -110,10 +110,10 @@ async def test_damaged_backup_is_refused_before_anything_is_changed(
         for name in whole.namelist():
             data = whole.read(name)
             changed.writestr(name, data.replace(b"live", b"dead") if name == "feed.copy" else data)
-    with pytest.raises(StorageError, match="damaged in table feed"):
+    with pytest.raises(BackupError, match="damaged in table feed"):
         await restore(server.owner_url, bad, replace=True)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(BackupError, match="cannot be read"):
         await restore(server.owner_url, path, replace=True)
     async with open_store() as store:
         assert (await store.alerts.feed_head("RO"))[1] == 1
