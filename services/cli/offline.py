@@ -108,7 +108,7 @@ def process(
 
 
 def record(
-    file: Annotated[Path, typer.Argument(help="Recording to write (.mcap).")],
+    file: Annotated[Path, typer.Argument(help="Recording to write (.mcap); it must not exist.")],
     filter_: Annotated[
         list[str] | None, typer.Option("--filter", help="Topic filter; may be given again.")
     ] = None,

@@ -6,6 +6,7 @@ time is the receive time. Operators' commands stand on a channel of their own. T
 is an attachment at the file's begin, so that a file that was cut off has it too.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ from typing import Any, Self
 
 from mcap.writer import CompressionType, Writer
 
-from geo.errors import RecordingError
+from geo.errors import ConfigError, RecordingError
 from sensors.topics import COMMAND_TOPIC
 from services.events import Command, Received, encode
 
@@ -53,17 +54,17 @@ class RecordingFile:
         """Create the file.
 
         Args:
-            path: of the file; one that is there is replaced.
+            path: of the file, which must not exist.
             head: what to say of the recording as a whole.
             site_text: the site file that applied.
             compress: zstd, or none where the processor has no time for it.
 
         Raises:
-            OSError: where it cannot be created.
+            OSError: where it cannot be created, or exists.
         """
         self.path = path
         self.messages = 0
-        self._stream = path.open("wb")
+        self._stream = path.open("xb")
         self._writer: Any = Writer(
             self._stream,
             chunk_size=CHUNK_BYTES,
@@ -211,12 +212,18 @@ class Recorder:
         """Create the file.
 
         Raises:
-            RecordingError: where it cannot be.
+            ConfigError: where it exists.
+            RecordingError: where it cannot be created.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = RecordingFile(self._path, head=self._head, site_text=self._site_text)
         except OSError as error:
+            if isinstance(error, FileExistsError) and os.path.lexists(self._path):
+                raise ConfigError(
+                    f"recording {str(self._path)!r} exists: name another file, or move that one "
+                    "away"
+                ) from error
             raise _cannot(self._path, error) from error
         return self
 

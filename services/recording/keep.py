@@ -143,6 +143,7 @@ def keep(
     }
     site_text = next((r.site_text for p in reversed(parts) for r in p if r.site_text), None)
     begin_ns: int | None = None
+    fresh.unlink(missing_ok=True)  # of a keeping that was killed
     try:
         with Recorder(fresh, head=head, site_text=site_text) as recorder:
             decided = deque(sorted(commands or (), key=attrgetter("at_ns")))

@@ -48,7 +48,8 @@ async def capture(
 
     Args:
         broker: where from.
-        file: the recording.
+        file: the recording, which must not exist; it is created once the broker has taken the
+            subscriptions.
         filters: topic filters.
         site_path: site file that applies; the default site's where None.
         seconds: None for until ``stop``.
@@ -62,6 +63,7 @@ async def capture(
         and messages dropped because the disk was too slow.
 
     Raises:
+        ConfigError: where the file exists.
         BrokerError: where the broker is out of reach or refuses a filter.
         SiteError: where the site file has faults.
         RecordingError: where the file cannot be written.
@@ -78,6 +80,7 @@ async def capture(
         "site_hash": site.hash,
     }
     site_text = site_file.read_text(encoding="utf-8")
+    variables = {"STRAJA_DATABASE_URL": database_url} if database_url else {}
     reader = FrameReader(
         broker,
         f"straja-record-{uuid.uuid4().hex[:12]}",
@@ -85,18 +88,17 @@ async def capture(
         now_ns=time.time_ns,
         qos=_AT_LEAST_ONCE,
     )
-    recorder = Recorder(file, head=head, site_text=site_text)
-    with recorder:
-        reader.start()
-        try:
-            await _connected(reader, broker, stop)
+    reader.start()
+    try:
+        await _subscribed(reader, broker, stop)
+        with Recorder(file, head=head, site_text=site_text) as recorder:
             await asyncio.to_thread(_take, reader, recorder, seconds, stop, advance)
-        finally:
             await asyncio.to_thread(reader.stop)
-        variables = {"STRAJA_DATABASE_URL": database_url} if database_url else {}
-        commands = await commands_of(data, variables, begin_ns, time.time_ns())
-        for command in commands or ():
-            recorder.add(command)
+            commands = await commands_of(data, variables, begin_ns, time.time_ns())
+            for command in commands or ():
+                recorder.add(command)
+    finally:
+        await asyncio.to_thread(reader.stop)
     return {
         "messages": recorder.messages,
         "retained": recorder.retained,
@@ -108,14 +110,25 @@ async def capture(
     }
 
 
-async def _connected(reader: FrameReader, broker: BrokerAddress, stop: asyncio.Event) -> None:
+async def _subscribed(reader: FrameReader, broker: BrokerAddress, stop: asyncio.Event) -> None:
     deadline = time.monotonic() + _CONNECT_S
-    while reader.away_since_ns is not None and not stop.is_set():
+    while not reader.subscribed:
+        if stop.is_set():
+            raise BrokerError(f"{broker} had not answered when this was ended: nothing recorded")
         if reader.refusal is not None:
             raise BrokerError(broker.refusal(reader.refusal))
         if time.monotonic() > deadline:
             raise BrokerError(f"{broker} is out of reach: start it, or correct --broker")
         await asyncio.sleep(0.02)
+    _none_refused(reader)
+
+
+def _none_refused(reader: FrameReader) -> None:
+    if reader.refused:
+        raise BrokerError(
+            f"the broker refused the subscription to {', '.join(reader.refused)}: "
+            "allow it for this user, or give another --filter"
+        )
 
 
 def _take(
@@ -133,11 +146,7 @@ def _take(
         for received in reader.get(_TURN_S):
             recorder.add(received)
         advance(time.monotonic() - begin_s)
-        if reader.refused:
-            raise BrokerError(
-                f"the broker refused the subscription to {', '.join(reader.refused)}: "
-                "allow it for this user, or give another --filter"
-            )
+        _none_refused(reader)
         if time.monotonic() >= flush_s:
             flush_s = time.monotonic() + _FLUSH_S
             recorder.flush()

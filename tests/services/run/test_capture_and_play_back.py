@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from geo.default_site import default_site_path
-from geo.errors import BrokerError
-from services.embedded import EmbeddedNats
+from geo.errors import BrokerError, ConfigError
+from services.embedded import EmbeddedNats, add_gateway
 from services.events import Command, Received
 from services.mqtt import BrokerAddress, FrameReader, Publisher
 from services.recording import Recorder, Recording
@@ -99,8 +99,32 @@ async def test_a_broker_that_is_not_there_is_told(
 ) -> None:
     monkeypatch.setattr("services.run.capture._CONNECT_S", 0.3)
     nobody = BrokerAddress.parse("mqtt://127.0.0.1:9")
+    file = tmp_path / "night" / "a.mcap"
     with pytest.raises(BrokerError, match="out of reach"):
-        await capture(nobody, tmp_path / "a.mcap", ["#"], None, None, asyncio.Event(), None)
+        await capture(nobody, file, ["#"], None, None, asyncio.Event(), None)
+    assert not file.parent.exists()
+
+
+async def test_a_subscription_that_is_refused_leaves_no_recording(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.mcap"
+    async with EmbeddedNats(tmp_path / "nats") as server:
+        password = add_gateway(tmp_path / "nats", "g")
+        gateway = BrokerAddress.parse(f"mqtt://g:{password}@{server.host}:{server.port}")
+        with pytest.raises(BrokerError, match=r"subscription to straja/v1/other/#.*--filter"):
+            await capture(gateway, file, ["straja/v1/other/#"], None, 5.0, asyncio.Event(), None)
+    assert not file.exists()
+
+
+async def test_a_recording_that_is_there_already_is_never_overwritten(
+    address: BrokerAddress, tmp_path: Path
+) -> None:
+    file, _, _ = night(tmp_path / "a.mcap")
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match=r"a\.mcap' exists: name another file"):
+        await capture(address, file, ["straja/#"], None, 0.2, asyncio.Event(), None)
+    assert file.read_bytes() == before
 
 
 def night(path: Path) -> tuple[Path, list[Received], Command]:
