@@ -8,8 +8,7 @@ from geo.errors import ConfigError
 def listen(host: str, port: int) -> socket.socket:
     """Take an address; who connects waits until the service answers.
 
-    Taken first of all, so that a service started twice by mistake ends here and not after it has
-    overtaken the one that runs.
+    Taken first of all, so that a wrong setting is found before the run and its journal are taken.
 
     Raises:
         ConfigError: where it cannot be had.

@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 
 from geo.default_site import default_site_path
-from geo.errors import BrokerError, StorageError
+from geo.errors import BrokerError, StorageError, StrajaError
 from geo.site import Site
 from sensors.messages import Mark
 from services.alerts.app import AppSettings, StreamingServer, create_app
@@ -98,6 +98,7 @@ async def serve(environment: Environment, options: Options, stop: asyncio.Event)
     Raises:
         ConfigError: where the console's address is taken.
         StorageError: where the database does not answer at the start.
+        OvertakenError: where another service writes this run now.
         SiteError: where the site file has faults.
     """
     site_path = environment.site or default_site_path()
@@ -114,8 +115,24 @@ async def serve(environment: Environment, options: Options, stop: asyncio.Event)
                 await stop.wait()
                 _log.info("stopping")
                 raise _Stopped  # noqa: TRY301 - this is how a task group is ended
-        except* _Stopped:
-            _log.info("stopped")
+        except BaseExceptionGroup as ended:
+            failed = ended.split(_Stopped)[1]
+            if failed is None:
+                _log.info("stopped")
+            elif (told := _first_told(failed)) is None:
+                raise
+            else:
+                raise told from told.__cause__
+
+
+def _first_told(group: BaseExceptionGroup[BaseException]) -> StrajaError | None:
+    """The first of a group's errors that is one of ours: it says in a sentence what to do."""
+    for error in group.exceptions:
+        if isinstance(error, StrajaError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (told := _first_told(error)) is not None:
+            return told
+    return None
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: it ends the group of tasks
