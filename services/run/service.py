@@ -114,7 +114,7 @@ async def serve(environment: Environment, options: Options, stop: asyncio.Event)
                     group.create_task(work)
                 await stop.wait()
                 _log.info("stopping")
-                raise _Stopped  # noqa: TRY301 - this is how a task group is ended
+                raise _Stopped
         except BaseExceptionGroup as ended:
             failed = ended.split(_Stopped)[1]
             if failed is None:
