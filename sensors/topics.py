@@ -110,8 +110,8 @@ def _name(field: str, value: str) -> str:
     return value
 
 
-def is_run(name: str) -> bool:
-    """Say whether a name can be one of a run: it stands as one level in a replay's topics."""
+def is_name(name: str) -> bool:
+    """Say whether a word can name a feed group, a sensor or a run: each is one level of topics."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -13,7 +13,6 @@ removed is disconnected.
 import fcntl
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ import bcrypt
 import psutil
 
 from geo.errors import ConfigError, EmbeddedError
-from sensors.topics import PROOF_GROUP, REPLAY_ROOT, ROOT, VERSION
+from sensors.topics import PROOF_GROUP, REPLAY_ROOT, ROOT, VERSION, is_name
 from services.embedded.folders import make_private, new_password, write_private
 from services.embedded.processes import POLL_S, log_since, tail, working_on
 
@@ -38,7 +37,6 @@ _BCRYPT_COST = 6
 _RELOAD_TIMEOUT_S = 5.0
 _RELOADED = b"Reloaded server configuration"
 _NOT_RELOADED = b"Failed to reload"
-_NAME = re.compile(r"[a-z0-9-]{1,64}")  # as sensors.topics has it for groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def add_user(
         ConfigError: when a name is not one, or is taken and `renew` is not set.
     """
     for word in (name, *groups):
-        if not _NAME.fullmatch(word):
+        if not is_name(word):
             raise ConfigError(
                 f"gateway name {word!r}: use 1 to 64 of the letters a-z, digits and hyphens."
             )

@@ -6,7 +6,6 @@ connects without credentials, on loopback neither, unless the demo asks for it.
 """
 
 import asyncio
-import hashlib
 import importlib.metadata
 import ipaddress
 import json
@@ -159,15 +158,6 @@ class EmbeddedNats:
         if not self._password:
             raise EmbeddedError("the broker was not started: call start() first.")
         return self._password
-
-    @property
-    def client_suffix(self) -> str:
-        """What to end the service's MQTT client ids with: stable, and unknown to gateways.
-
-        The broker ties no client id to an account. A gateway that connected under the id of one of
-        the service's durable sessions, asking for a clean one, would wipe that session out.
-        """
-        return hashlib.sha256(f"client id {self.password}".encode()).hexdigest()[:12]
 
     @property
     def pid(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geo.errors import ConfigError
-from sensors.topics import COMMAND_TOPIC, Channel, is_run, replay_topic
+from sensors.topics import COMMAND_TOPIC, Channel, is_name, replay_topic
 from services.events import Command, Received, encode
 
 _NS = 1_000_000_000
@@ -44,7 +44,7 @@ class Replayer:
         Raises:
             ConfigError: where run or factor cannot be.
         """
-        if not is_run(run):
+        if not is_name(run):
             raise ConfigError(f"--run is {run!r}: wanted 1 to 64 of a-z, 0-9 and -")
         if factor is not None and factor <= 0.0:
             raise ConfigError(f"--factor is {factor:g}: wanted a number above 0, or max")

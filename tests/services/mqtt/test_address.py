@@ -22,6 +22,14 @@ def test_password_of_the_environment_wins() -> None:
     assert address.password == "new"
 
 
+def test_a_client_id_stays_and_cannot_be_guessed_without_the_password() -> None:
+    ours = BrokerAddress.parse("mqtt://straja:s3cret@host").client_id("reports")
+    assert ours == BrokerAddress.parse("mqtt://straja:s3cret@other:1884").client_id("reports")
+    assert ours.startswith("reports-")
+    assert ours != BrokerAddress.parse("mqtt://straja:guess@host").client_id("reports")
+    assert BrokerAddress.parse("mqtt://host").client_id("reports") == "reports"
+
+
 @pytest.mark.parametrize("url", ["host:1883", "http://host", "mqtt://", "mqtt://host:99999"])
 def test_what_is_no_address_is_refused_with_what_to_write(url: str) -> None:
     with pytest.raises(ConfigError, match="broker address"):
