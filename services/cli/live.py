@@ -122,3 +122,8 @@ def simulate(
         sent = interruptible(lambda stop: play(scene, site_of(site), address, speed, stop, advance))
     if json_:
         print(json.dumps(sent))
+    else:
+        say(
+            f"{sent['messages']} messages ({sent['megabytes']:.1f} MB) of {scene.name} sent in "
+            f"{sent['seconds']:.1f} s, {sent['given_up']} given up"
+        )

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -72,3 +74,24 @@ async def test_recording_and_playing_tell_how_far_they_are(tmp_path: Path) -> No
     assert recorded[-1] > 0.5
     assert played == sorted(played)
     assert 20.0 < played[-1] <= 40.0
+
+
+@pytest.mark.system
+async def test_playing_says_at_its_end_what_was_sent(tmp_path: Path) -> None:
+    (tmp_path / "x-scene.toml").write_text(SCENE)
+    async with EmbeddedNats(tmp_path / "data") as server:
+        command = ["simulate", str(tmp_path / "x-scene.toml"), "--speed", "40"]
+        playing = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.cli.main", *command),
+            env={**os.environ, "STRAJA_BROKER_URL": server.url},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        printed, said = await playing.communicate()
+    assert (playing.returncode, printed) == (0, b"")
+    told = re.fullmatch(
+        r"(\d+) messages \(\d+\.\d MB\) of x-scene\.toml sent in \d+\.\d s, 0 given up\n",
+        said.decode(),
+    )
+    assert told is not None
+    assert int(told[1]) > 0
