@@ -53,6 +53,17 @@ def test_our_own_line_has_the_same_form() -> None:
     assert (said["event"], said["level"], said["reason"]) == ("refused", "warning", 'a "b"')
 
 
+@pytest.mark.parametrize("logger", ["logging.getLogger('x')", "structlog.get_logger()"])
+def test_a_traceback_shows_no_variables_since_they_hold_secrets(logger: str) -> None:
+    said = logged(
+        "def sign_in(password):\n    return password.nothing\n"
+        "try:\n    sign_in('secret' + '-word')\nexcept AttributeError:\n"
+        f"    {logger}.exception('failed')"
+    )
+    assert said["exception"][0]["frames"][1]["name"] == "sign_in"
+    assert "secret-word" not in json.dumps(said)
+
+
 def test_what_libraries_say_for_their_makers_is_left_out() -> None:
     said = logged(
         "logging.getLogger('asyncio').info('detail'); logging.getLogger('x').warning('this')"
