@@ -225,6 +225,8 @@ class _Service:
             ring = stack.enter_context(Ring(folder, options.ring_bytes // 8, site_text=site_text))
         service = cls(environment, options, site, site_text, store, ring, door)
         await service._engine.recover()
+        # A replay that was begun before is still where it had come to.
+        service._clock.hear(max((one.at_ns for one in service._picture.sensors()), default=0))
         return service
 
     def works(self) -> list[Coroutine[None, None, None]]:
@@ -242,11 +244,15 @@ class _Service:
             *(worker.run() for worker in self._workers),
         ]
 
+    def _stream_ns(self) -> int:
+        """The stream's time; before a replay's first message, the wall's."""
+        return self._clock.now_ns() or time.time_ns()
+
     def _orders(self, number: int) -> Orders:
         """Orders of one frame worker, for the site as it is now."""
         options, data = self._options, self._environment.data
         count = options.frame_workers
-        present = self._timeline.at(self._clock.now_ns() or time.time_ns())
+        present = self._timeline.at(self._stream_ns())
         groups = sorted({row.group for row in present.sensors if row.kind in _FRAME_KINDS})
         state = data / "workers"
         state.mkdir(exist_ok=True)
@@ -288,6 +294,7 @@ class _Service:
                 banner=Mark.REPLAY if self._options.replay else self._options.banner,
             ),
             now_ns=time.time_ns,
+            stream_ns=self._stream_ns,
             metrics=self._metrics.text,
         )
         return StreamingServer(
@@ -306,6 +313,7 @@ class _Service:
     async def _hear(self) -> None:
         """Take reports from the broker: journalled first, then acknowledged."""
         replay = self._options.replay
+        begun = replay is None
         async with contextlib.aclosing(self._reports.deliveries()) as deliveries:
             async for delivery in deliveries:
                 items = [as_item(received, replay) for received in delivery.received]
@@ -317,9 +325,11 @@ class _Service:
                     for item in items:
                         if isinstance(item, Received):
                             self._ring.keep(item)
-                if replay and self._clock.now_ns() == 0:
+                if not begun:
                     # Before all else the replay says what time it is, and which rows apply then.
-                    timed.insert(0, (timed[0][0], Tick(timed[0][0] // TICK_NS * TICK_NS)))
+                    begun = True
+                    at_ns = max(self._clock.now_ns(), timed[0][0])
+                    timed.insert(0, (at_ns, Tick(at_ns // TICK_NS * TICK_NS)))
                 self._clock.hear(timed[-1][0])
                 await self._engine.take(timed)
                 delivery.acknowledge()

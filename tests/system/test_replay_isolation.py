@@ -70,6 +70,9 @@ async def test_a_replay_raises_alerts_of_its_own_run_and_reaches_nobody_else(
         end_ns = LONG_AGO_NS + STEPS * NS
         assert time_to_text(LONG_AGO_NS) <= alert["started_at"] < alert["raised_at"]
         assert alert["raised_at"] < time_to_text(end_ns)
+        answer = await watching.acknowledge(alert["id"])
+        acknowledged_at = answer.json()["alert"]["acknowledged_at"]
+        assert alert["raised_at"] <= acknowledged_at <= time_to_text(end_ns)
         session = await watching.get("/api/session")
         assert session["banner"] == "replay"
 
@@ -89,3 +92,9 @@ async def test_a_replay_raises_alerts_of_its_own_run_and_reaches_nobody_else(
     async with signed_in(replaying, OTHER) as other, signed_in(service, OTHER) as live:
         assert await other.alerts() == []
         assert not [one for one in await live.alerts() if one["id"] == alert["id"]]
+    replaying.kill()
+    replaying.start()
+    await replaying.live()
+    async with signed_in(replaying) as watching:
+        now = (await watching.state())["now"]
+    assert acknowledged_at <= now <= time_to_text(end_ns), "it is still where it had come to"

@@ -174,7 +174,7 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
                 # Ids of one account cannot stand in the way of another's.
                 id=f"{account.name}/{body.command}",
                 kind="acknowledge",
-                at_ns=outside.now_ns(),
+                at_ns=outside.stream_ns(),
                 actor=account.name,
                 party=account.party,
                 parameters={"alert": alert},

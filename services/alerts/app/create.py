@@ -32,6 +32,7 @@ def create_app(
     site: Site,
     settings: AppSettings,
     now_ns: Callable[[], int],
+    stream_ns: Callable[[], int],
     metrics: Callable[[], bytes],
 ) -> FastAPI:
     """Make the HTTP app; serve it with ``StreamingServer`` so that it ends promptly.
@@ -44,7 +45,8 @@ def create_app(
         feed: what happens.
         site: the site.
         settings: how to behave.
-        now_ns: the clock, ns UTC.
+        now_ns: the wall's clock, ns UTC.
+        stream_ns: the stream's clock, ns UTC; of a replay, where it has come to.
         metrics: all counters in Prometheus' text format.
     """
     outside = Outside(
@@ -56,6 +58,7 @@ def create_app(
         site=site,
         settings=settings,
         now_ns=now_ns,
+        stream_ns=stream_ns,
         metrics=metrics,
     )
     guard = Guard(outside)

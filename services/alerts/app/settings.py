@@ -68,7 +68,12 @@ class AppSettings:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Everything the routes use; see ``services.alerts.ports``."""
+    """Everything the routes use; see ``services.alerts.ports``.
+
+    Attributes:
+        now_ns: the wall's clock, which sessions go by.
+        stream_ns: the stream's clock, which alerts, proofs and commands go by.
+    """
 
     reader: AlertReader
     accounts: Accounts
@@ -78,4 +83,5 @@ class Outside:
     site: Site
     settings: AppSettings
     now_ns: Callable[[], int]
+    stream_ns: Callable[[], int]
     metrics: Callable[[], bytes]

@@ -243,7 +243,7 @@ class FeedStream(Response):
 
     async def _tell(self, item: Live) -> None:
         if isinstance(item, Proof):
-            await self._event("proof", views.proof(item, self._outside.now_ns()))
+            await self._event("proof", views.proof(item, self._outside.stream_ns()))
         elif isinstance(item, FeedEntry):
             await self._entry(item)
         elif isinstance(item, GatewayHealth):

@@ -17,7 +17,7 @@ from services.alerts.ports import Session
 
 def state_of(outside: Outside) -> views.StateView:
     """Say how the service itself is."""
-    picture, now_ns = outside.picture, outside.now_ns()
+    picture, now_ns = outside.picture, outside.stream_ns()
     database, broker = picture.database_away_since_ns(), picture.broker_away_since_ns()
     proof = picture.proof()
     return views.StateView(
@@ -52,7 +52,7 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
     @routes.get("/site", summary="The site as GeoJSON")
     async def site(session: SignedIn, request: Request) -> Response:
         """Give border, sectors and crossings; and, to their party, cables, sensors and zones."""
-        valid = outside.site.at(outside.now_ns())
+        valid = outside.site.at(outside.stream_ns())
         home = session.account.party == outside.settings.home_party
         tag = f'"{valid.hash[:32]}{"h" if home else "o"}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}

@@ -300,6 +300,7 @@ class World:
 
     def __init__(self, settings: AppSettings | None = None) -> None:
         self.now_ns = NOW_NS
+        self.replayed_ns: int | None = None
         self.store = FakeStore()
         self.feed = Feed(64)
         self.accounts = FakeAccounts(self.store)
@@ -316,6 +317,7 @@ class World:
             site=self.site,
             settings=self.settings,
             now_ns=lambda: self.now_ns,
+            stream_ns=lambda: self.now_ns if self.replayed_ns is None else self.replayed_ns,
             metrics=lambda: b"straja_alerts_total 1\n",
         )
 

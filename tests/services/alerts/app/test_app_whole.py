@@ -10,12 +10,12 @@ import pytest
 
 from geo.errors import ConfigError
 from geo.resources import data_root
-from sensors.messages import Mark
+from sensors.messages import Mark, time_to_text
 from services.alerts.app import AppSettings
 from services.alerts.app.files import _map_file
 from services.events import GatewayHealth, Proof
 from tests.services.alerts.app.ears import ear
-from tests.services.alerts.app.fakes import NOW_NS, S, World, silent_sensor
+from tests.services.alerts.app.fakes import NOW_NS, S, World, make_alert, silent_sensor
 from tests.services.alerts.app.serving import serving
 
 
@@ -221,3 +221,18 @@ def test_basemap_compresses_to_what_it_was() -> None:
     assert packed is not None
     assert gzip.decompress(packed) == raw
     assert len(packed) < len(raw) / 2
+
+
+async def test_in_a_replay_everything_but_sessions_goes_by_the_replays_time(world: World) -> None:
+    night_ns = NOW_NS - 200 * 86_400 * S
+    world.replayed_ns = night_ns
+    world.happen(make_alert(1, at_ns=night_ns - S))
+    world.picture.last_proof = Proof("proof-1", night_ns - 2 * S, night_ns)
+    async with world.browser() as client:
+        state = (await client.get("/api/state")).json()
+        assert state["now"] == time_to_text(night_ns)
+        assert state["proof"]["age_s"] == 2.0
+        body = {"command": "command-1"}
+        answer = await client.post("/api/alerts/inc-1/acknowledge", json=body)
+        assert answer.status_code == 200
+    assert [command.at_ns for command in world.commands.seen] == [night_ns]
