@@ -48,7 +48,8 @@ from services.run.notices import Notices
 from services.run.orders import Orders
 from services.run.picture import LivePicture
 from services.run.pipeline import Pipeline
-from services.run.proof import FRAME_NS, ProofFibre
+from services.run.proof import ProofFibre
+from services.run.proving import prove
 from services.run.sources import as_item, report_filters
 from services.run.workers import FrameWorker
 from services.storage.store import Store
@@ -66,8 +67,6 @@ _RETRY_S = 30.0
 _QUIET_S = 15.0
 _LONGEST_SLEEP_S = 60.0
 _FRAME_KINDS = ("fibre", "thermal")
-_STATUS_EVERY = 20
-"""Frames of a test fibre between two of its statuses: five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,27 +348,15 @@ class _Service:
             await asyncio.sleep((TICK_NS - self._clock.now_ns() % TICK_NS) / _NS)
 
     async def _prove(self) -> None:
-        """Send the test items of all workers, frame by frame; a replay proves nothing."""
+        """Send the test items of all workers; a replay proves nothing."""
         if self._options.replay:
             return
         session = f"proof-{uuid.uuid4().hex[:12]}"
         fibres = [ProofFibre(worker, session) for worker in range(len(self._workers))]
-        begin_ns = time.time_ns()
-        number = 0
         publisher = Publisher(self._address)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_exit(publisher.__aexit__)
-            while True:
-                sent_ns = begin_ns + (number + 1) * FRAME_NS
-                await asyncio.sleep(max(0.0, (sent_ns - time.time_ns()) / _NS))
-                with contextlib.suppress(BrokerError):  # shown as a proof that does not come
-                    for fibre in fibres:
-                        frame = fibre.frame(number, sent_ns - FRAME_NS)
-                        await publisher.publish(fibre.topic, frame, qos=0)
-                        if number % _STATUS_EVERY == 0:
-                            status = fibre.status(number // _STATUS_EVERY, sent_ns)
-                            await publisher.publish(fibre.status_topic, status)
-                number = max(number + 1, (time.time_ns() - begin_ns) // FRAME_NS)
+            await prove(fibres, publisher, self._clock.now_ns)
 
     async def _answer(self) -> None:
         """Publish refusals to the gateways they concern."""
