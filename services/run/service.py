@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -40,6 +41,7 @@ from services.events import (
 from services.mqtt import BrokerAddress, Publisher, Reports
 from services.recording.keep import expire
 from services.recording.ring import Ring
+from services.run import ring_folders
 from services.run.clock import StreamClock
 from services.run.engine import Engine
 from services.run.listening import listen
@@ -134,6 +136,17 @@ def _first_told(group: BaseExceptionGroup[BaseException]) -> StrajaError | None:
     return None
 
 
+async def _let_go(ring: Path, workers: int) -> None:
+    """Remove recordings of former frame workers; a disk that fails stops nothing."""
+    try:
+        removed = await asyncio.to_thread(ring_folders.let_go, ring, workers)
+    except OSError as error:
+        _log.warning("recordings of former frame workers stay", reason=str(error))
+        return
+    for folder, size in removed.items():
+        _log.warning("recordings of a former frame worker removed", folder=str(folder), bytes=size)
+
+
 class _Stopped(Exception):  # noqa: N818 - no error: it ends the group of tasks
     """Somebody asked the service to stop."""
 
@@ -220,7 +233,8 @@ class _Service:
         await store.record_site(site)
         ring = None
         if options.ring_bytes and not options.replay:
-            folder = environment.data / "ring" / "small"
+            await _let_go(environment.data / "ring", options.frame_workers)
+            folder = ring_folders.small(environment.data / "ring")
             ring = stack.enter_context(Ring(folder, options.ring_bytes // 8, site_text=site_text))
         service = cls(environment, options, site, site_text, store, ring, door)
         await service._engine.recover()
@@ -261,7 +275,7 @@ class _Service:
             broker_url=self._environment.broker_url,
             site=self._site_text,
             state=state / f"{options.run}-{number}.state",
-            ring=ring / f"frames-{number}" if ring else None,
+            ring=ring_folders.frames(ring, number) if ring else None,
             ring_bytes=options.ring_bytes * 7 // 8 // count,
             groups=None if count == 1 else tuple(groups[number::count]),
             replay=options.replay,

@@ -1,5 +1,6 @@
 """Frame workers die or hang: that shows, disturbs nobody else, and heals."""
 
+import json
 import os
 import signal
 
@@ -77,3 +78,18 @@ async def test_a_hanging_frame_worker_shows_by_the_age_of_the_last_proof(
         os.kill(worker, signal.SIGCONT)
     await service.ready()
     assert service.frame_workers() == [worker]
+
+
+async def test_recordings_of_former_frame_workers_go_when_the_service_starts(
+    service: Service,
+) -> None:
+    service.stop()
+    former = service.folder / "ring" / "frames-7" / f"{1_772_326_800 * 10**9:020d}.mcap"
+    former.parent.mkdir(parents=True)
+    former.write_bytes(bytes(1_000))
+    service.start()
+    await service.live()
+    assert not former.parent.exists()
+    told = [line for line in service.last_words().splitlines() if "frames-7" in line]
+    assert [json.loads(line)["bytes"] for line in told] == [1_000]
+    await service.ready()
