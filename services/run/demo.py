@@ -21,6 +21,7 @@ from geo.errors import ConfigError, EmbeddedError
 from geo.site import Site
 from services.embedded import EmbeddedNats, EmbeddedPostgres, add_user, free_port
 from services.embedded.processes import end, spawn
+from services.run.tally import Tally
 from services.storage.accounts import AccountStore
 from services.storage.link import Links
 from services.storage.migrate import migrate
@@ -130,6 +131,7 @@ class Demo:
         self._scene = scene.absolute()  # its player works in another folder
         self._say = say
         self.outcome = Outcome()
+        self._tally = Tally()
         self.url = ""
 
     async def run(
@@ -171,11 +173,12 @@ class Demo:
             self._say("starting the service")
             service.start()
             await self._wait_ready(service)
+            await self._read(started)
             self._say("starting the simulated sensors")
             simulators.start()
             token = await _one_time_token(database.owner_url, site.home_party)
             shown(f"{self.url}/#once={token}")
-            await self._watch(stop, [service, simulators], [database, broker], started)
+            await self._watch(stop, service, simulators, [database, broker], started)
             if before_end is not None:
                 await before_end(database.owner_url)
         return self.outcome
@@ -224,22 +227,25 @@ class Demo:
     async def _watch(
         self,
         stop: asyncio.Event,
-        parts: list[_Part],
+        service: _Part,
+        simulators: _Part,
         servers: list[EmbeddedPostgres | EmbeddedNats],
         started: float,
     ) -> None:
         """Start again what died, and take the figures, until told to stop."""
         rss_at = 0.0
         while not stop.is_set():
-            for part in parts:
+            for part in (service, simulators):
                 if not part.is_alive():
                     self._say(f"{part.name} ended: starting it again")
                     part.start()
+                    if part is service:
+                        self._tally.begin_anew()
             for server in servers:
                 if not server.is_alive():
                     self._say(f"{type(server).__name__} ended: starting it again")
                     await server.restart()
-            self._read(await asyncio.to_thread(_get, f"{self.url}/metrics"), started)
+            await self._read(started)
             if time.monotonic() >= rss_at:
                 rss_at = time.monotonic() + _RSS_EVERY_S
                 rss_mb = await asyncio.to_thread(_memory_mb)
@@ -248,15 +254,14 @@ class Demo:
                 async with asyncio.timeout(_POLL_S):
                     await stop.wait()
 
-    def _read(self, metrics: str | None, started: float) -> None:
-        for line in (metrics or "").splitlines():
-            name, _, value = line.rpartition(" ")
-            if name == "straja_alerts_raised_total" and (raised := int(float(value))):
-                self.outcome.alerts = raised
-                if self.outcome.first_alert_s is None:
-                    self.outcome.first_alert_s = round(time.monotonic() - started, 1)
-            elif name == "straja_messages_total":
-                self.outcome.messages = int(float(value))
+    async def _read(self, started: float) -> None:
+        metrics = await asyncio.to_thread(_get, f"{self.url}/metrics")
+        if metrics is None:
+            return
+        self._tally.read(metrics)
+        self.outcome.alerts, self.outcome.messages = self._tally.alerts, self._tally.messages
+        if self.outcome.alerts and self.outcome.first_alert_s is None:
+            self.outcome.first_alert_s = round(time.monotonic() - started, 1)
 
 
 def _take_folder(data: Path) -> None:
