@@ -1,10 +1,13 @@
 """How every asynchronous connection to the broker is set up."""
 
 import asyncio
+from typing import Any
 
 import aiomqtt
+import paho.mqtt.client as paho
 
 from services.mqtt.address import BrokerAddress
+from services.mqtt.topics import make_readable
 
 _KEEPALIVE_S = 15
 
@@ -28,7 +31,7 @@ def new_client(
         queue_type: of what holds messages until they are taken; the library's own where None.
         queue_size: how many messages it holds at most.
     """
-    return aiomqtt.Client(
+    client = aiomqtt.Client(
         address.host,
         address.port,
         username=address.username,
@@ -41,3 +44,12 @@ def new_client(
         queue_type=queue_type,
         max_queued_incoming_messages=queue_size,
     )
+    library = client._client  # noqa: SLF001 - aiomqtt reads the topic before anybody is asked
+    hand_over: Any = library.on_message
+
+    def on_message(paho_client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        make_readable(message)
+        hand_over(paho_client, data, message)
+
+    library.on_message = on_message
+    return client

@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from services.events import Received
 from services.mqtt.address import BrokerAddress
+from services.mqtt.topics import make_readable
 
 _log = structlog.get_logger()
 
@@ -133,10 +134,12 @@ class FrameReader:
         _log.warning("broker away", broker=str(self._address), reason=str(code))
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if not self._wanted(message.topic):
+        make_readable(message)
+        topic = message.topic
+        if not self._wanted(topic):
             return
         received = Received(
-            self._now_ns(), message.topic, bytes(message.payload), retained=bool(message.retain)
+            self._now_ns(), topic, bytes(message.payload), retained=bool(message.retain)
         )
         with self._filled:
             self._held.append(received)
