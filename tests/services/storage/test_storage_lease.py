@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from geo.errors import OvertakenError, StorageError
+from geo.errors import ConfigError, OvertakenError
 from services.embedded.postgres import EmbeddedPostgres
 from services.storage import journal
 from services.storage.backup import backup
@@ -246,5 +246,5 @@ async def test_backup_from_before_leases_is_restored(
     store = await second(empty, tmp_path / "spool")
     assert await store.append(entries(1, 1))
     await store.close()
-    with pytest.raises(StorageError, match="not empty"):
+    with pytest.raises(ConfigError, match="not empty"):
         await restore(empty.owner_url, path)
