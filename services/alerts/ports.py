@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from services.events import Alert, Command, GatewayHealth, Proof, Refused, SensorHealth
+from services.events import (
+    Alert,
+    AlertState,
+    Command,
+    GatewayHealth,
+    Proof,
+    Refused,
+    SensorHealth,
+    Severity,
+)
 
 Role = Literal["operator", "administrator"]
 
@@ -47,6 +56,39 @@ class Session:
     csrf_token: str
 
 
+OPEN = frozenset(AlertState) - {AlertState.ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of a party's alerts are asked for."""
+
+    states: frozenset[AlertState] = OPEN
+    severities: frozenset[Severity] = frozenset(Severity)
+
+    def has(self, alert: Alert) -> bool:
+        """Whether an alert is one of them."""
+        return alert.state in self.states and alert.severity in self.severities
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Last revisions of alerts, as far as they were asked for.
+
+    Attributes:
+        count: how many there are of those that were asked for; ``entries`` are the first.
+    """
+
+    entries: list[FeedEntry]
+    count: int
+
+
+def by_urgency(entry: FeedEntry) -> tuple[bool, int, int, str]:
+    """Sort key, to be used in reverse: open before ended, the graver first, then the newer."""
+    alert = entry.alert
+    return alert.state is not AlertState.ENDED, alert.severity, alert.raised_at_ns, alert.id
+
+
 class AlertReader(Protocol):
     """Questions the API asks of the store; every answer is for one party."""
 
@@ -58,8 +100,8 @@ class AlertReader(Protocol):
         """Entries after ``sequence``, in order."""
         ...
 
-    async def current(self, party: str, *, include_ended: bool, limit: int) -> list[FeedEntry]:
-        """Last revision of each alert, newest first."""
+    async def current(self, party: str, which: Which, limit: int) -> Current:
+        """Last revisions of alerts in the order of ``by_urgency``, at most ``limit``."""
         ...
 
     async def history(self, party: str, alert_id: str) -> list[FeedEntry]:

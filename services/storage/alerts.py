@@ -1,17 +1,21 @@
 """Questions about alerts: the feed and its parties, current alerts, histories."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from geo.errors import StorageError
-from services.alerts.ports import FeedEntry
-from services.events import Alert, decode
-from services.storage.link import Connection, Links
+from services.alerts.ports import Current, FeedEntry, Which
+from services.events import Alert, AlertState, decode
+from services.storage.link import Connection, Links, Work
 from services.storage.recent import Recent
 
 T = TypeVar("T")
 
 _RECORD = "coalesce(f.record, e.record)::text"
+_URGENCY = "c.ended, c.severity DESC, c.raised_at_ns DESC, c.id DESC"
+"""As ``by_urgency`` sorts."""
+
+MOST_COUNTED = 100_000
 _EVENT = "JOIN alert_event e ON e.run = f.run AND e.id = f.id AND e.revision = f.revision"
 
 
@@ -92,25 +96,43 @@ class AlertQueries:
 
         return await self._ask(ask, remembered)
 
-    async def current(self, party: str, *, include_ended: bool, limit: int) -> list[FeedEntry]:
-        """Last revision of each alert, newest (by when it was raised) first."""
-        which = "" if include_ended else "AND NOT c.ended"
+    async def current(self, party: str, which: Which, limit: int) -> Current:
+        """Last revisions of alerts in the order of ``by_urgency``, at most ``limit``.
 
-        async def ask(connection: Connection) -> list[FeedEntry]:
-            return await self._entries(
+        They are counted up to ``MOST_COUNTED``, which then means: so many or more.
+        """
+        wanted = (
+            "FROM feed_current c WHERE c.run = %s AND c.party = %s AND c.ended = ANY(%s) "
+            "AND c.state = ANY(%s) AND c.severity = ANY(%s)"
+        )
+        values = (
+            self._run,
+            party,
+            list({state is AlertState.ENDED for state in which.states}),
+            list(which.states),
+            [int(severity) for severity in which.severities],
+        )
+
+        async def ask(connection: Connection) -> Current:
+            entries = await self._entries(
                 connection,
                 party,
-                f"SELECT f.sequence, {_RECORD} FROM (SELECT * FROM feed_current c "  # noqa: S608
-                f"WHERE c.run = %s AND c.party = %s {which} "
-                "ORDER BY c.raised_at_ns DESC, c.id DESC LIMIT %s) AS c "
+                f"SELECT f.sequence, {_RECORD} FROM (SELECT * {wanted} "  # noqa: S608 - constants
+                f"ORDER BY {_URGENCY} LIMIT %s) AS c "
                 "JOIN feed f ON f.run = c.run AND f.party = c.party AND f.sequence = c.sequence "
-                f"{_EVENT} ORDER BY c.raised_at_ns DESC, c.id DESC",
-                (self._run, party, limit),
+                f"{_EVENT} ORDER BY {_URGENCY}",
+                (*values, limit),
             )
+            if len(entries) < limit:
+                return Current(entries, len(entries))
+            cursor = await connection.execute(
+                f"SELECT count(*) FROM (SELECT {wanted} LIMIT %s) AS c".encode(),  # noqa: S608
+                (*values, MOST_COUNTED),
+            )
+            row = await cursor.fetchone()
+            return Current(entries, max(len(entries), int(row[0]) if row else 0))
 
-        return await self._ask(
-            ask, lambda: self._recent.current(party, include_ended=include_ended, limit=limit)
-        )
+        return await self._ask(ask, lambda: self._recent.current(party, which, limit))
 
     async def history(self, party: str, alert_id: str) -> list[FeedEntry]:
         """All revisions of one alert, oldest first; empty where the party has none.
@@ -131,12 +153,12 @@ class AlertQueries:
 
     async def _ask(
         self,
-        ask: Callable[[Connection], Any],
-        remembered: Callable[[], list[FeedEntry]],
-    ) -> list[FeedEntry]:
+        ask: Work[T],
+        remembered: Callable[[], T],
+    ) -> T:
         if not self._is_away():
             try:
-                return cast("list[FeedEntry]", await self._links.run(ask, 2.0))
+                return await self._links.run(ask, 2.0)
             except StorageError:
                 pass  # the next write will find that it is away; until then memory answers
         return remembered()

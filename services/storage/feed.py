@@ -182,10 +182,13 @@ async def _insert(
             ],
         )
         await cursor.executemany(
-            "INSERT INTO feed_current (run, party, id, sequence, revision, raised_at_ns, ended) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run, party, id) DO UPDATE SET "
+            "INSERT INTO feed_current "
+            "(run, party, id, sequence, revision, raised_at_ns, ended, state, severity) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT (run, party, id) DO UPDATE SET "
             "sequence = EXCLUDED.sequence, revision = EXCLUDED.revision, "
-            "raised_at_ns = EXCLUDED.raised_at_ns, ended = EXCLUDED.ended "
+            "raised_at_ns = EXCLUDED.raised_at_ns, ended = EXCLUDED.ended, "
+            "state = EXCLUDED.state, severity = EXCLUDED.severity "
             "WHERE feed_current.revision < EXCLUDED.revision",
             [
                 (
@@ -194,8 +197,10 @@ async def _insert(
                     a.id,
                     shown.sequence,
                     a.revision,
-                    a.raised_at_ns,
-                    a.state is AlertState.ENDED,
+                    shown.alert.raised_at_ns,
+                    shown.alert.state is AlertState.ENDED,
+                    shown.alert.state,
+                    int(shown.alert.severity),
                 )
                 for a, shown in lines
             ],

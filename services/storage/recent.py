@@ -7,7 +7,7 @@ database and is missing from answers only as long as that is away.
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
-from services.alerts.ports import FeedEntry
+from services.alerts.ports import Current, FeedEntry, Which, by_urgency
 from services.events import AlertState
 
 ALERTS = 2_000
@@ -46,8 +46,8 @@ class Recent:
         self._alerts.clear()
 
     def fill(self, entries: Sequence[FeedEntry]) -> None:
-        """Remember alerts as they are now; says nothing of the feed's lines."""
-        for entry in entries:
+        """Remember alerts as they are now, the most urgent first; says nothing of feed's lines."""
+        for entry in reversed(entries):  # what comes first is forgotten first
             alerts = self._alerts.setdefault(entry.party, OrderedDict())
             alerts.setdefault(entry.alert.id, deque([entry], maxlen=REVISIONS))
 
@@ -63,13 +63,12 @@ class Recent:
             return None
         return [line for line in lines if (line.sequence or 0) > sequence][:limit]
 
-    def current(self, party: str, *, include_ended: bool, limit: int) -> list[FeedEntry]:
-        """Last revision of each alert, newest first."""
+    def current(self, party: str, which: Which, limit: int) -> Current:
+        """Last revisions of alerts in the order of ``by_urgency``, at most ``limit``."""
         latest = [revisions[-1] for revisions in self._alerts.get(party, {}).values()]
-        if not include_ended:
-            latest = [entry for entry in latest if entry.alert.state is not AlertState.ENDED]
-        latest.sort(key=lambda entry: (entry.alert.raised_at_ns, entry.alert.id), reverse=True)
-        return latest[:limit]
+        wanted = [entry for entry in latest if which.has(entry.alert)]
+        wanted.sort(key=by_urgency, reverse=True)
+        return Current(wanted[:limit], len(wanted))
 
     def history(self, party: str, alert_id: str) -> list[FeedEntry]:
         """The revisions of one alert that are remembered, oldest first."""

@@ -17,7 +17,7 @@ import structlog
 
 from geo.errors import OvertakenError, StorageError
 from geo.site import Site
-from services.alerts.ports import FeedEntry
+from services.alerts.ports import FeedEntry, Which
 from services.alerts.release import release
 from services.events import Conclusion
 from services.ingest.ports import Entry
@@ -355,7 +355,7 @@ class Store:
             async with self._draining:
                 await self._drain_all()
         for party in self._showing.parties:
-            self._recent.fill(await self.alerts.current(party, include_ended=False, limit=ALERTS))
+            self._recent.fill((await self.alerts.current(party, Which(), ALERTS)).entries)
 
     async def _take(self) -> None:
         """Take the run; a service that was just killed may have it a moment longer."""

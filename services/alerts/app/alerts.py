@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,10 +13,11 @@ from services.alerts.app.guard import Guard, language_of, may_acknowledge
 from services.alerts.app.problems import AnswerT, Problem, answer
 from services.alerts.app.settings import Outside
 from services.alerts.language import Language, render
-from services.alerts.ports import FeedEntry, Session
+from services.alerts.ports import OPEN, Current, FeedEntry, Session, Which, by_urgency
 from services.events import AlertState, Command, Refused, Severity
 
 SeverityName = Literal["low", "medium", "high", "danger_to_life"]
+SEVERITIES: tuple[SeverityName, ...] = get_args(SeverityName)
 AlertId = Annotated[str, Path(min_length=1, max_length=300)]
 
 
@@ -46,25 +47,21 @@ class Shown:
         """Show one entry to a party; None where no rule releases it."""
         return views.alert(entry, language, party=party, home_party=self._settings.home_party)
 
-    async def current(
-        self, party: str, *, include_ended: bool, limit: int
-    ) -> tuple[str | None, list[FeedEntry]]:
-        """Last revisions, newest first, and the place in the feed that they are current at.
+    async def current(self, party: str, which: Which, limit: int) -> tuple[str | None, Current]:
+        """Last revisions by urgency, and the place in the feed that they are current at.
 
         The place is asked for first: what is stored between the two questions is then in both,
         never in neither.
         """
         place: str | None = None
-        stored: list[FeedEntry] = []
+        stored = Current([], 0)
         try:
             epoch, sequence = await self._ask(self._reader.feed_head(party))
-            stored = await self._ask(
-                self._reader.current(party, include_ended=include_ended, limit=limit)
-            )
+            stored = await self._ask(self._reader.current(party, which, limit))
             place = views.feed_id(epoch, sequence)
         except StorageError:
-            stored = []
-        latest = {entry.alert.id: entry for entry in stored}
+            stored = Current([], 0)
+        latest = {entry.alert.id: entry for entry in stored.entries}
         for entry in self._feed.latest(party):
             known = latest.get(entry.alert.id)
             # Where the store answered, it is asked no more than what it cannot know yet.
@@ -72,13 +69,10 @@ class Shown:
                 known is not None and entry.alert.revision > known.alert.revision
             ):
                 latest[entry.alert.id] = entry
-        entries = [
-            entry
-            for entry in latest.values()
-            if include_ended or entry.alert.state is not AlertState.ENDED
-        ]
-        entries.sort(key=lambda entry: (entry.alert.raised_at_ns, entry.alert.id), reverse=True)
-        return place, entries[:limit]
+        entries = [entry for entry in latest.values() if which.has(entry.alert)]
+        entries.sort(key=by_urgency, reverse=True)
+        beyond = stored.count - len(stored.entries)
+        return place, Current(entries[:limit], len(entries) + beyond)
 
     async def history(self, party: str, alert: str) -> tuple[bool, list[FeedEntry]]:
         """All revisions of one alert, oldest first; and whether the store said so.
@@ -130,21 +124,23 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
         include_ended: bool = False,
         limit: Annotated[int, Query(ge=1, le=2_000)] = 1_000,
     ) -> views.AlertsView:
-        """Give the last revision of each alert, newest first."""
+        """Give the last revision of each alert: open ones first, the graver first, then the newer.
+
+        Where there are more than `limit`, `complete` is false and `count` says how many there are.
+        """
         party = session.account.party
-        ended = include_ended or AlertState.ENDED in (state or ())
-        place, entries = await shown.current(party, include_ended=ended, limit=limit)
-        levels = {Severity[name.upper()] for name in severity or ()}
-        chosen = [
-            shown.view(entry, party, language)
-            for entry in entries
-            if (not state or entry.alert.state in state)
-            and (not levels or entry.alert.severity in levels)
-        ]
+        every = frozenset(AlertState) if include_ended else OPEN
+        which = Which(
+            frozenset(state) if state else every,
+            frozenset(Severity[name.upper()] for name in severity or SEVERITIES),
+        )
+        place, found = await shown.current(party, which, limit)
+        chosen = [shown.view(entry, party, language) for entry in found.entries]
+        alerts = [one for one in chosen if one is not None]
+        count = found.count - (len(chosen) - len(alerts))
+        known = place is not None and not shown.from_memory
         return views.AlertsView(
-            feed=place,
-            complete=place is not None and not shown.from_memory,
-            alerts=[one for one in chosen if one is not None],
+            feed=place, complete=known and count == len(alerts), count=count, alerts=alerts
         )
 
     @routes.get("/{alert}", summary="One alert with its history")

@@ -115,7 +115,11 @@ class AlertsView(View):
     """Current alerts, and where in the feed to go on from."""
 
     feed: str | None = Field(description="ask /api/feed?after= with it; null: not known now")
-    complete: bool = Field(description="false: the database is away, this is from memory")
+    complete: bool = Field(
+        description="false: there are more, see count, or the database is away and this is from "
+        "memory"
+    )
+    count: int = Field(description="how many there are; `alerts` has the most urgent of them")
     alerts: list[AlertView]
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from sensors.messages import Mark, ObjectClass
 from sensors.topics import SensorKind
+from services.alerts.ports import Which
 from services.events import (
     Alert,
     AlertState,
@@ -102,6 +103,10 @@ def alert(
             Explanation("raised"),
         ),
     )
+
+
+ANY = Which(states=frozenset(AlertState))
+"""Open alerts and ended ones."""
 
 
 def ended(number: int, revision: int) -> Alert:

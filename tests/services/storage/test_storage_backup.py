@@ -14,7 +14,7 @@ from services.storage.backup import LEFT_OUT, TABLES, backup
 from services.storage.migrate import migrate
 from services.storage.restore import restore
 from tests.services.storage.conftest import OpenStore, clear
-from tests.services.storage.samples import alert, detection, ended, entries, proof
+from tests.services.storage.samples import ANY, alert, detection, ended, entries, proof
 
 pytestmark = pytest.mark.system
 
@@ -50,7 +50,7 @@ async def test_restored_store_has_the_same_alerts_history_journal_and_accounts(
         assert not await store.record_site(site)
         epoch = store.epoch
         before = [
-            await store.alerts.current("RO", include_ended=True, limit=9),
+            (await store.alerts.current("RO", ANY, 9)).entries,
             await store.alerts.history("RO", "incident-1"),
             await store.alerts.feed_after("RO", 0, 9),
         ]
@@ -67,7 +67,7 @@ async def test_restored_store_has_the_same_alerts_history_journal_and_accounts(
     async with open_store() as store:
         assert store.epoch not in {epoch, ""}
         after = [
-            await store.alerts.current("RO", include_ended=True, limit=9),
+            (await store.alerts.current("RO", ANY, 9)).entries,
             await store.alerts.history("RO", "incident-1"),
             await store.alerts.feed_after("RO", 0, 9),
         ]

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from geo.errors import StorageError
-from services.alerts.ports import FeedEntry
+from services.alerts.ports import FeedEntry, Which
 from services.embedded.postgres import EmbeddedPostgres
 from services.events import Conclusion
 from services.storage import journal, mover
@@ -150,7 +150,7 @@ async def test_frozen_server_delays_an_append_by_about_the_limit_and_later_ones_
         assert shown.sequence is None
         assert not shown.stored
         assert await store.write([alert(1)], 3) == []
-        current = await store.alerts.current("RO", include_ended=False, limit=9)
+        current = (await store.alerts.current("RO", Which(), 9)).entries
         assert [entry.alert.id for entry in current] == ["incident-2", "incident-1"]
         assert await store.alerts.feed_after("RO", 0, 9) == []
         assert not await store.save_snapshot(3, {"tracker": b""})

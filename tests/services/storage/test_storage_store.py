@@ -5,13 +5,23 @@ import dataclasses
 import psycopg
 import pytest
 
+from services.alerts.ports import Current, Which
 from services.embedded.postgres import EmbeddedPostgres
-from services.events import Alert, Command, Conclusion, Received, encode
+from services.events import (
+    Alert,
+    AlertState,
+    Command,
+    Conclusion,
+    Received,
+    Severity,
+    encode,
+)
 from services.ingest.ports import Entry
 from services.storage.migrate import migrate
 from services.storage.store import Store
 from tests.services.storage.conftest import OpenStore
 from tests.services.storage.samples import (
+    ANY,
     NOW_NS,
     alert,
     detection,
@@ -95,19 +105,57 @@ async def test_feed_is_gapless_for_each_party_and_gives_a_revision_once(
         assert await store.alerts.feed_head("HU") == (store.epoch, 0)
 
 
-async def test_current_gives_last_revisions_newest_first_and_ended_ones_when_asked(
+async def test_current_gives_last_revisions_newest_first_and_ended_ones_last_when_asked(
     store: Store,
 ) -> None:
     await store.write([alert(1), alert(2), alert(3)], 1)
     await store.write([alert(1, 2), ended(2, 2)], 2)
-    current = await store.alerts.current("RO", include_ended=False, limit=10)
+    current = (await store.alerts.current("RO", Which(), 10)).entries
     assert [(e.alert.id, e.alert.revision) for e in current] == [
         ("incident-3", 1),
         ("incident-1", 2),
     ]
-    everything = await store.alerts.current("RO", include_ended=True, limit=2)
-    assert [e.alert.id for e in everything] == ["incident-3", "incident-2"]
-    assert await store.alerts.current("RS", include_ended=True, limit=10) == []
+    everything = (await store.alerts.current("RO", ANY, 10)).entries
+    assert [e.alert.id for e in everything] == ["incident-3", "incident-1", "incident-2"]
+    assert await store.alerts.current("RS", ANY, 10) == Current([], 0)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_where_there_are_more_the_gravest_come_first_and_all_are_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    grave = dataclasses.replace(alert(1), severity=Severity.DANGER_TO_LIFE)
+    seen = dataclasses.replace(alert(2, 1, AlertState.ACKNOWLEDGED), severity=Severity.LOW)
+    await store.write([grave, seen, *(alert(number) for number in range(3, 8)), ended(9, 1)], 1)
+    monkeypatch.setattr(store.alerts, "_is_away", lambda: away)
+
+    async def found(which: Which, limit: int) -> tuple[list[int], int]:
+        current = await store.alerts.current("RO", which, limit)
+        return [int(e.alert.id.rpartition("-")[2]) for e in current.entries], current.count
+
+    assert await found(Which(), 3) == ([1, 7, 6], 7)
+    assert await found(Which(), 7) == ([1, 7, 6, 5, 4, 3, 2], 7)
+    assert await found(ANY, 7) == ([1, 7, 6, 5, 4, 3, 2], 8)
+    assert await found(Which(severities=frozenset({Severity.LOW})), 1) == ([2], 1)
+    assert await found(Which(states=frozenset({AlertState.ACKNOWLEDGED})), 1) == ([2], 1)
+    assert await found(Which(states=frozenset({AlertState.ENDED})), 1) == ([9], 1)
+
+
+async def test_alerts_of_an_older_schema_are_found_by_what_they_were(
+    empty: EmbeddedPostgres,
+) -> None:
+    await migrate(empty.owner_url, to=2)
+    async with await psycopg.AsyncConnection.connect(empty.owner_url) as connection:
+        await connection.execute(
+            "INSERT INTO alert (run, id, revision, at, raised_at, state, mark, severity) "
+            "VALUES ('live', 'a', 1, now(), now(), 'acknowledged', 'real', 4)"
+        )
+        await connection.execute(
+            "INSERT INTO feed_current (run, party, id, sequence, revision, raised_at_ns, ended) "
+            "VALUES ('live', 'RO', 'a', 1, 1, 5, false)"
+        )
+    await migrate(empty.owner_url)
+    assert await rows(empty, "SELECT state, severity FROM feed_current") == [("acknowledged", 4)]
 
 
 async def test_alert_comes_back_whole_even_with_a_null_character(store: Store) -> None:
@@ -157,7 +205,7 @@ async def test_runs_do_not_mix(open_store: OpenStore) -> None:
         assert told.sequence == 1
         assert await live.last_position() == 3
         assert await replay.last_position() == 5
-        assert len(await live.alerts.current("RO", include_ended=True, limit=9)) == 1
+        assert len((await live.alerts.current("RO", ANY, 9)).entries) == 1
 
 
 async def test_sequences_go_on_after_a_restart_and_old_revisions_are_not_told_again(

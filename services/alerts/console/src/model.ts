@@ -77,7 +77,10 @@ export interface Alert {
 
 export interface Alerts {
   feed: string | null;
+  /** False: there are more (`count`), or the database is away and this is from memory. */
   complete: boolean;
+  /** How many there are; `alerts` has the most urgent of them. */
+  count: number;
   alerts: Alert[];
 }
 

@@ -45,7 +45,7 @@ function alert(id: string, revision: number, more: Partial<Alert> = {}): Alert {
 }
 
 const snapshot = (feed: string | null, ...alerts: Alert[]) =>
-  ({ kind: "snapshot", answer: { feed, complete: feed !== null, alerts } }) as const;
+  ({ kind: "snapshot", answer: { feed, complete: feed !== null, count: alerts.length, alerts } }) as const;
 const come = (id: string | null, one: Alert) => ({ kind: "alert", id, alert: one }) as const;
 
 describe("the picture", () => {
@@ -105,6 +105,16 @@ describe("the picture", () => {
     expect(picture.place).toBe("e1:4");
     expect(picture.complete).toBe(false);
     expect([...picture.alerts.keys()].sort()).toEqual(["a", "b"]);
+  });
+
+  test("knows how many alerts an answer had no room for, until one has all", () => {
+    const cut = { feed: "e1:4", complete: false, count: 1_201, alerts: [alert("a", 1)] };
+    let picture = after(NOTHING, { kind: "snapshot", answer: cut });
+    expect([picture.complete, picture.beyond]).toEqual([false, 1_200]);
+    picture = after(picture, come("e1:5", alert("b", 1)));
+    expect(picture.beyond).toBe(1_200);
+    picture = after(picture, snapshot("e1:6", alert("a", 1), alert("b", 1)));
+    expect([picture.complete, picture.beyond]).toEqual([true, 0]);
   });
 
   test("compares places of one epoch by number, not by letters", () => {

@@ -9,8 +9,10 @@ export interface Picture {
   readonly place: string | null;
   /** False: ask for the current alerts before anything else is believed to be all. */
   readonly current: boolean;
-  /** False: the last answer came from the service's memory, the database being away. */
+  /** False: the last answer had no room for all, or came from memory, the database being away. */
   readonly complete: boolean;
+  /** Alerts that the last answer had no room for. */
+  readonly beyond: number;
 }
 
 export type Happening =
@@ -24,6 +26,7 @@ export const NOTHING: Picture = {
   place: null,
   current: false,
   complete: false,
+  beyond: 0,
 };
 
 /** Read a place in the feed. */
@@ -78,7 +81,8 @@ export function after(picture: Picture, happening: Happening): Picture {
           : sameEpoch
             ? later(picture.place, answer.feed)
             : answer.feed;
-      return { alerts, place, current: true, complete: answer.complete };
+      const beyond = Math.max(0, answer.count - answer.alerts.length);
+      return { alerts, place, current: true, complete: answer.complete, beyond };
     }
     case "alert": {
       const { alert, id } = happening;

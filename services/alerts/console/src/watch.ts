@@ -10,6 +10,8 @@ import { judge, type Moment, type Proven, type Verdict } from "./trust";
 
 const ENDED_IN_VIEW_MS = 5 * 60_000;
 const RETRY_MS = 2_000;
+/** How soon an answer that had no room for all is asked for again: it is the largest there is. */
+const BEYOND_MS = 30_000;
 
 export function moment(): Moment {
   return { steady_ms: performance.now(), wall_ms: Date.now() };
@@ -147,10 +149,12 @@ export class Watch {
     clearTimeout(this.timer);
     const { language } = this;
     let again = false;
+    let wait_ms = RETRY_MS;
     try {
       const answer = await api.alerts(language);
       if (language === this.language && !this.stopped) this.happen({ kind: "snapshot", answer });
       again = !answer.complete || language !== this.language;
+      if (answer.feed !== null && answer.count > answer.alerts.length) wait_ms = BEYOND_MS;
     } catch (error) {
       const problem = asProblem(error);
       if (problem.status === 401) this.signedOut();
@@ -161,8 +165,8 @@ export class Watch {
     if (this.stopped) return;
     this.connect();
     if (this.outdated) void this.refresh();
-    // While the database is away the answer is not the whole: asked again until it is.
-    else if (again) this.timer = setTimeout(() => void this.refresh(), RETRY_MS);
+    // Where the answer is not the whole, it is asked for again until it is.
+    else if (again) this.timer = setTimeout(() => void this.refresh(), wait_ms);
   }
 
   private connect(): void {

@@ -16,7 +16,7 @@ from sensors.messages import Mark, ObjectClass, time_to_text
 from sensors.topics import SensorKind
 from services.alerts.app import AppSettings, create_app
 from services.alerts.feed import Feed
-from services.alerts.ports import Account, FeedEntry, Role, Session
+from services.alerts.ports import Account, Current, FeedEntry, Role, Session, Which, by_urgency
 from services.events import (
     Alert,
     AlertState,
@@ -168,16 +168,13 @@ class FakeStore:
         self._answer("feed_after")
         return found[:limit]
 
-    async def current(self, party: str, *, include_ended: bool, limit: int) -> list[FeedEntry]:
+    async def current(self, party: str, which: Which, limit: int) -> Current:
         await asyncio.sleep(0)
         self._answer("current")
         last = {entry.alert.id: entry for entry in self.entries if entry.party == party}
-        shown = [
-            entry
-            for entry in last.values()
-            if include_ended or entry.alert.state is not AlertState.ENDED
-        ]
-        return sorted(shown, key=lambda entry: -entry.alert.raised_at_ns)[:limit]
+        wanted = [entry for entry in last.values() if which.has(entry.alert)]
+        wanted.sort(key=by_urgency, reverse=True)
+        return Current(wanted[:limit], len(wanted))
 
     async def history(self, party: str, alert_id: str) -> list[FeedEntry]:
         await asyncio.sleep(0)

@@ -20,8 +20,32 @@ async def test_current_alerts_come_with_their_place_in_the_feed(world: World) ->
             ("inc-1", 2),
             ("inc-2", 1),
         ]
+        assert body["count"] == 2
         ended = (await client.get("/api/alerts?state=ended")).json()["alerts"]
         assert [one["id"] for one in ended] == ["inc-3"]
+
+
+async def test_where_there_are_more_alerts_than_asked_for_the_answer_says_how_many(
+    world: World,
+) -> None:
+    world.happen(make_alert(1, severity=Severity.DANGER_TO_LIFE))
+    world.happen(make_alert(2, severity=Severity.LOW, at_ns=NOW_NS + S))
+    for number in (3, 4, 5):
+        world.happen(make_alert(number, at_ns=NOW_NS + number * S))
+    async with world.browser() as client:
+
+        async def ask(query: str) -> tuple[list[str], int, bool]:
+            body = (await client.get(f"/api/alerts?{query}")).json()
+            return [one["id"] for one in body["alerts"]], body["count"], body["complete"]
+
+        assert await ask("limit=2") == (["inc-1", "inc-5"], 5, False)
+        assert await ask("limit=5") == (["inc-1", "inc-5", "inc-4", "inc-3", "inc-2"], 5, True)
+        # What is asked for is chosen before the answer is cut, not after.
+        assert await ask("limit=1&severity=low") == (["inc-2"], 1, True)
+        world.spool(make_alert(6, at_ns=NOW_NS + 9 * S))
+        assert await ask("limit=2") == (["inc-1", "inc-6"], 6, False)
+        world.store.away = True
+        assert await ask("limit=2") == (["inc-1", "inc-6"], 6, False)
 
 
 async def test_alerts_are_filtered_by_state_and_severity(world: World) -> None:

@@ -236,6 +236,20 @@ async def test_with_the_database_away_alerts_appear_marked_and_nothing_is_missin
         assert faults == []
 
 
+async def test_where_there_are_more_alerts_than_the_list_holds_the_page_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = LiveWorld()
+    for number in range(1, 8):
+        world.happen(make_alert(number, at_ns=world.now_ns))
+    ask = world.store.current
+    monkeypatch.setattr(world.store, "current", lambda party, which, _: ask(party, which, 5))
+    async with console(world) as (page, faults):
+        await expect(page.locator("[data-alert]")).to_have_count(5)
+        await expect(page.locator(".banner.beyond")).to_contain_text("2 more open alerts")
+        assert faults == []
+
+
 async def test_after_a_restore_from_backup_the_page_shows_what_the_backup_holds() -> None:
     world = LiveWorld()
     world.happen(make_alert(1, at_ns=world.now_ns))

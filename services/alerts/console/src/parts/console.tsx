@@ -168,8 +168,13 @@ export function Console({ session, language, setLanguage, signedOut }: Propertie
             {say("banner.database", { time: utc(parseTime(service.database_away_since)) })}
           </p>
         )}
-        {picture.current && !picture.complete && (
-          <p class="banner database">{say("banner.incomplete")}</p>
+        {picture.beyond > 0 ? (
+          <p class="banner beyond" role="alert">
+            {say("banner.beyond", { count: picture.beyond })}
+          </p>
+        ) : (
+          picture.current &&
+          !picture.complete && <p class="banner database">{say("banner.incomplete")}</p>
         )}
       </div>
       <main>
