@@ -89,6 +89,21 @@ def by_urgency(entry: FeedEntry) -> tuple[bool, int, int, str]:
     return alert.state is not AlertState.ENDED, alert.severity, alert.raised_at_ns, alert.id
 
 
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed sign-ins of one name or from one address.
+
+    Attributes:
+        key: the name or address, as ``guessing`` writes it.
+        count: how many in a row; 0 where they are forgotten.
+        last_ns: when the last one was.
+    """
+
+    key: str
+    count: int
+    last_ns: int
+
+
 class AlertReader(Protocol):
     """Questions the API asks of the store; every answer is for one party."""
 
@@ -118,6 +133,14 @@ class Accounts(Protocol):
 
     async def sign_in_once(self, token: str, now_ns: int) -> tuple[str, Session] | None:
         """Use a one-time token up; a new session with its secret, or None."""
+        ...
+
+    async def failures(self, limit: int) -> list[Failures]:
+        """Failed sign-ins that were kept, the latest ``limit`` of them."""
+        ...
+
+    async def keep_failures(self, changed: Sequence[Failures], forget_before_ns: int) -> None:
+        """Keep failed sign-ins over a restart; a count of 0, and what is older, is forgotten."""
         ...
 
     async def session(self, secret: str, now_ns: int) -> Session | None:

@@ -2,8 +2,8 @@
 
 Passwords are kept as argon2id hashes (argon2-cffi's defaults: RFC 9106, low-memory profile);
 one-time tokens and sessions as SHA-256 of a random secret, which is enough for 256 random bits.
-Account names are service numbers, never persons' names. Failed sign-ins slow an account down, by
-a count that also runs for names that do not exist, so that nobody learns which ones do.
+Account names are service numbers, never persons' names. Failed sign-ins are kept here; what follows
+from them is decided where they are asked for, ``services.alerts.app.guessing``.
 """
 
 import asyncio
@@ -11,23 +11,20 @@ import hashlib
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import argon2
 import psycopg
 
 from geo.errors import AccessError, ConfigError, StorageError
-from services.alerts.ports import Account, Role, Session
+from services.alerts.ports import Account, Failures, Role, Session
 from services.storage.audit import Line, add_lines
 from services.storage.link import Connection, Links
+from services.storage.moments import plain
 
 SESSION_S = 12 * 3_600
 """A shift; assumed."""
-FREE_FAILURES = 5
-LONGEST_WAIT_S = 60.0
-"""Bounded, so that nobody is kept out for long by somebody else's guessing; assumed."""
-FORGET_FAILURES_S = 24 * 3_600
 MINIMUM_PASSWORD = 12
 REMEMBERED_SESSIONS = 1_000
 FRESH_S = 5
@@ -193,26 +190,12 @@ class AccountStore:
 
     # --- sign-in
 
-    async def retry_after_s(self, name: str, now_ns: int) -> float:
-        """Seconds until a sign-in under this name is looked at again; 0 where it is now."""
-
-        async def ask(connection: Connection) -> float:
-            return await self._wait_s(connection, name, now_ns)
-
-        return await self._links.run(ask) if _NAME.fullmatch(name) else 0.0
-
     async def sign_in(self, name: str, password: str, now_ns: int) -> tuple[str, Session] | None:
-        """Check a password; a new session with its secret, or None.
-
-        None also while the name must wait (``retry_after_s``), whatever the password.
-        """
+        """Check a password; a new session with its secret, or None."""
         if not _NAME.fullmatch(name):
             return None
 
-        async def look(connection: Connection) -> tuple[Account, str] | float | None:
-            wait_s = await self._wait_s(connection, name, now_ns)
-            if wait_s > 0.0:
-                return wait_s
+        async def look(connection: Connection) -> tuple[Account, str] | None:
             cursor = await connection.execute(
                 "SELECT party, role, password_hash FROM account "
                 "WHERE name = %s AND NOT disabled AND password_hash IS NOT NULL",
@@ -222,19 +205,16 @@ class AccountStore:
             return None if row is None else (Account(name, row[0], row[1]), str(row[2]))
 
         found = await self._links.run(look)
-        if isinstance(found, float):
-            return None
         right = await self._verify(_UNKNOWN if found is None else found[1], password)
         if found is None or not right:
-            await self._links.run(lambda connection: self._failed(connection, name, now_ns))
+            line = Line(now_ns, name, "sign-in failed", name)
+            await self._links.run(lambda connection: add_lines(connection, self._run, [line]))
             return None
         account = found[0]
 
-        async def enter(connection: Connection) -> tuple[str, Session]:
-            await connection.execute("DELETE FROM sign_in_failure WHERE name = %s", (name,))
-            return await self._enter(connection, account, now_ns, "sign-in")
-
-        return await self._links.run(enter)
+        return await self._links.run(
+            lambda connection: self._enter(connection, account, now_ns, "sign-in")
+        )
 
     async def sign_in_once(self, token: str, now_ns: int) -> tuple[str, Session] | None:
         """Use a one-time token up; a new session with its secret, or None."""
@@ -253,6 +233,37 @@ class AccountStore:
             return await self._enter(connection, account, now_ns, "sign-in by token")
 
         return await self._links.run(use)
+
+    async def failures(self, limit: int) -> list[Failures]:
+        """Failed sign-ins that were kept, the latest ``limit`` of them."""
+
+        async def ask(connection: Connection) -> list[Failures]:
+            cursor = await connection.execute(
+                "SELECT key, failures, last_at_ns FROM sign_in_failure "
+                "ORDER BY last_at_ns DESC LIMIT %s",
+                (limit,),
+            )
+            return [Failures(*row) for row in await cursor.fetchall()]
+
+        return await self._links.run(ask)
+
+    async def keep_failures(self, changed: Sequence[Failures], forget_before_ns: int) -> None:
+        """Keep failed sign-ins over a restart; a count of 0, and what is older, is forgotten."""
+
+        async def keep(connection: Connection) -> None:
+            await connection.execute(
+                "DELETE FROM sign_in_failure WHERE last_at_ns < %s OR key = ANY(%s)",
+                (forget_before_ns, [plain(one.key) for one in changed if one.count == 0]),
+            )
+            async with connection.cursor() as cursor:
+                await cursor.executemany(
+                    "INSERT INTO sign_in_failure (key, failures, last_at_ns) VALUES (%s, %s, %s) "
+                    "ON CONFLICT (key) DO UPDATE SET failures = EXCLUDED.failures, "
+                    "last_at_ns = EXCLUDED.last_at_ns",
+                    [(plain(one.key), one.count, one.last_ns) for one in changed if one.count],
+                )
+
+        await self._links.run(keep)
 
     async def session(self, secret: str, now_ns: int) -> Session | None:
         """The session of a cookie's secret, or None.
@@ -327,29 +338,6 @@ class AccountStore:
         line = Line(now_ns, account.name, what, account.name)
         await add_lines(connection, self._run, [line])
         return secret, session
-
-    async def _failed(self, connection: Connection, name: str, now_ns: int) -> None:
-        await connection.execute(
-            "DELETE FROM sign_in_failure WHERE last_at_ns < %s",
-            (now_ns - FORGET_FAILURES_S * _NS,),
-        )
-        await connection.execute(
-            "INSERT INTO sign_in_failure (name, failures, last_at_ns) VALUES (%s, 1, %s) "
-            "ON CONFLICT (name) DO UPDATE SET failures = sign_in_failure.failures + 1, "
-            "last_at_ns = EXCLUDED.last_at_ns",
-            (name, now_ns),
-        )
-        await add_lines(connection, self._run, [Line(now_ns, name, "sign-in failed", name)])
-
-    async def _wait_s(self, connection: Connection, name: str, now_ns: int) -> float:
-        cursor = await connection.execute(
-            "SELECT failures, last_at_ns FROM sign_in_failure WHERE name = %s", (name,)
-        )
-        row = await cursor.fetchone()
-        if row is None or row[0] < FREE_FAILURES:
-            return 0.0
-        wait_s = min(LONGEST_WAIT_S, float(2 ** min(10, row[0] - FREE_FAILURES)))
-        return max(0.0, float(wait_s - (now_ns - row[1]) / _NS))
 
     async def _hash(self, password: str) -> str:
         if not MINIMUM_PASSWORD <= len(password) <= 1_000:

@@ -1,18 +1,23 @@
 """Sign-in and sign-out."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from geo.errors import StorageError
 from services.alerts.app import views
 from services.alerts.app.guard import Guard, cookie_name, may_acknowledge, same_origin
-from services.alerts.app.guessing import Attempts
+from services.alerts.app.guessing import FORGET_NS, MOST, Attempts
 from services.alerts.app.problems import Problem, answer
 from services.alerts.app.settings import Outside
-from services.alerts.ports import Session
+from services.alerts.ports import Failures, Session
+
+_log = structlog.get_logger(__name__)
 
 _PASSWORD_TIMEOUT_S = 10.0
 """Hashing a password is slow on purpose, and the machine may be busy."""
@@ -63,6 +68,28 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
         )
         return show(session)
 
+    recalled = False
+
+    async def recall() -> None:
+        """Go on slowing down whom a service before this one slowed down."""
+        nonlocal recalled
+        if not recalled:
+            kept = await answer(outside.accounts.failures(MOST), settings.store_timeout_s)
+            attempts.recall(kept)
+            recalled = True
+
+    async def keep(changed: Sequence[Failures]) -> None:
+        if not changed:
+            return
+        forget_before_ns = outside.now_ns() - FORGET_NS
+        try:
+            await answer(
+                outside.accounts.keep_failures(changed, forget_before_ns),
+                settings.store_timeout_s,
+            )
+        except StorageError as error:  # a restart would forget it; until then it is known here
+            _log.warning("failed sign-ins not kept", reason=str(error))
+
     def slow_down(name: str, address: str) -> None:
         wait_s = attempts.wait_s(name, address, outside.now_ns())
         if wait_s:
@@ -78,6 +105,7 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
         """Check name and password, and begin a session in a cookie."""
         same_origin(request)
         address = request.client.host if request.client else "unknown"
+        await recall()
         slow_down(body.name, address)
         async with checking:
             slow_down(body.name, address)
@@ -86,13 +114,13 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
                 _PASSWORD_TIMEOUT_S,
             )
             if found is None:
-                attempts.failed(body.name, address, outside.now_ns())
+                await keep(attempts.failed(body.name, address, outside.now_ns()))
                 raise Problem(
                     HTTPStatus.UNAUTHORIZED,
                     "sign-in-refused",
                     "Name or password is wrong: try again, or ask the administrator.",
                 )
-        attempts.succeeded(body.name, address)
+        await keep(attempts.succeeded(body.name, address))
         return begin(response, *found)
 
     @routes.post("/once", summary="Sign in with a one-time token")
@@ -102,12 +130,13 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
         """Use a one-time token up, and begin a session in a cookie."""
         same_origin(request)
         address = request.client.host if request.client else "unknown"
+        await recall()
         slow_down("(one-time token)", address)
         found = await answer(
             outside.accounts.sign_in_once(body.token, outside.now_ns()), _PASSWORD_TIMEOUT_S
         )
         if found is None:
-            attempts.failed("(one-time token)", address, outside.now_ns())
+            await keep(attempts.failed("(one-time token)", address, outside.now_ns()))
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,
                 "token-refused",

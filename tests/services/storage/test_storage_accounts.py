@@ -4,11 +4,12 @@ import psycopg
 import pytest
 
 from geo.errors import ConfigError
-from services.alerts.ports import Account
+from services.alerts.ports import Account, Failures
 from services.embedded.postgres import EmbeddedPostgres
-from services.storage.accounts import FREE_FAILURES, SESSION_S
+from services.storage.accounts import SESSION_S
 from services.storage.audit import first_broken_line
 from services.storage.store import Store
+from tests.services.storage.conftest import OpenStore
 from tests.services.storage.samples import NOW_NS, S
 
 pytestmark = pytest.mark.system
@@ -61,17 +62,27 @@ async def test_one_time_token_works_once_and_in_its_time(store: Store) -> None:
         await store.accounts.one_time_token("nobody", 60.0)
 
 
-async def test_failures_slow_a_name_down_but_not_for_ever(store: Store) -> None:
+async def test_the_right_password_signs_in_however_often_others_guessed(store: Store) -> None:
     await store.accounts.add_account("operator-1", PASSWORD, "RO", "operator")
-    for name in ("operator-1", "not-there"):
-        for _ in range(FREE_FAILURES + 1):
-            assert await store.accounts.sign_in(name, "wrong horse battery", NOW_NS) is None
-            if await store.accounts.retry_after_s(name, NOW_NS) > 0.0:
-                break
-        assert await store.accounts.retry_after_s(name, NOW_NS) == 1.0
-    assert await store.accounts.sign_in("operator-1", PASSWORD, NOW_NS + S // 2) is None
-    assert await store.accounts.sign_in("operator-1", PASSWORD, NOW_NS + S) is not None
-    assert await store.accounts.retry_after_s("operator-1", NOW_NS + S) == 0.0
+    for _ in range(8):
+        assert await store.accounts.sign_in("operator-1", "wrong horse battery", NOW_NS) is None
+    assert await store.accounts.sign_in("operator-1", PASSWORD, NOW_NS) is not None
+
+
+async def test_failed_sign_ins_are_kept_until_forgotten(open_store: OpenStore) -> None:
+    name, address = Failures("name op \x00 7", 4, NOW_NS), Failures("address ::1", 9, NOW_NS - S)
+    async with open_store() as store:
+        await store.accounts.keep_failures([Failures(address.key, 8, NOW_NS - 2 * S)], 0)
+        await store.accounts.keep_failures([name, address], NOW_NS - 60 * S)
+    async with open_store() as store:
+        kept = await store.accounts.failures(9)
+        assert [(one.count, one.last_ns) for one in kept] == [(4, NOW_NS), (9, NOW_NS - S)]
+        assert kept[1] == address
+        assert await store.accounts.failures(1) == kept[:1]
+        await store.accounts.keep_failures([Failures(kept[0].key, 0, 0)], NOW_NS - 60 * S)
+        assert await store.accounts.failures(9) == [address]
+        await store.accounts.keep_failures([], NOW_NS)
+        assert await store.accounts.failures(9) == []
 
 
 async def test_disabled_and_removed_accounts_are_out_at_once(store: Store) -> None:

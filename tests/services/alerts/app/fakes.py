@@ -16,7 +16,16 @@ from sensors.messages import Mark, ObjectClass, time_to_text
 from sensors.topics import SensorKind
 from services.alerts.app import AppSettings, create_app
 from services.alerts.feed import Feed
-from services.alerts.ports import Account, Current, FeedEntry, Role, Session, Which, by_urgency
+from services.alerts.ports import (
+    Account,
+    Current,
+    Failures,
+    FeedEntry,
+    Role,
+    Session,
+    Which,
+    by_urgency,
+)
 from services.events import (
     Alert,
     AlertState,
@@ -195,6 +204,7 @@ class FakeAccounts:
         self.accounts = {name: Account(name, party, role) for name, (party, role) in roles.items()}
         self.tokens = {f"token-{name}": name for name in self.accounts}
         self.sessions: dict[str, Session] = {}
+        self.failed: dict[str, Failures] = {}
         self.checks = 0
 
     def _begin(self, name: str, now_ns: int) -> tuple[str, Session]:
@@ -213,6 +223,19 @@ class FakeAccounts:
         self._away()
         name = self.tokens.pop(token, None)
         return self._begin(name, now_ns) if name else None
+
+    async def failures(self, limit: int) -> list[Failures]:
+        self._away()
+        return list(self.failed.values())[:limit]
+
+    async def keep_failures(self, changed: Sequence[Failures], forget_before_ns: int) -> None:
+        self._away()
+        self.failed |= {one.key: one for one in changed}
+        self.failed = {
+            key: one
+            for key, one in self.failed.items()
+            if one.count and one.last_ns >= forget_before_ns
+        }
 
     async def session(self, secret: str, now_ns: int) -> Session | None:
         self._away()

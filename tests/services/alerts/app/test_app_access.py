@@ -3,7 +3,7 @@
 import httpx
 
 from services.alerts.app import AppSettings
-from services.alerts.app.guessing import ADDRESS_LIMIT_S, NAME_LIMIT_S, Attempts
+from services.alerts.app.guessing import ADDRESS_LIMIT_S, MOST, NAME_LIMIT_S, Attempts
 from tests.services.alerts.app.fakes import NOW_NS, S, World, make_alert, silent_sensor
 
 
@@ -186,6 +186,28 @@ async def test_guessing_is_slowed_and_then_not_even_checked(world: World) -> Non
         assert (await client.post("/api/session", json=right)).status_code == 200
 
 
+async def test_a_restart_does_not_lift_the_wait_of_an_address_that_guesses(world: World) -> None:
+    async with world.browser(None, "192.0.2.1") as client:
+        for number in range(6):
+            world.now_ns += S
+            body = {"name": f"op-{number}", "password": "wrong"}
+            answer = await client.post("/api/session", json=body)
+            assert the(answer) == (401, "sign-in-refused")
+    again = World()
+    again.accounts.failed, again.now_ns = world.accounts.failed, world.now_ns
+    right = {"name": "op-7", "password": "correct"}
+    async with again.browser(None, "192.0.2.1") as client:
+        answer = await client.post("/api/session", json=right)
+        assert the(answer) == (429, "slow-down")
+        assert answer.headers["retry-after"] == "2"
+    async with again.browser("op-7", "198.51.100.1") as client:
+        assert (await client.get("/api/session")).status_code == 200
+    async with again.browser(None, "192.0.2.1") as client:
+        again.now_ns += 2 * S
+        assert (await client.post("/api/session", json=right)).status_code == 200
+    assert again.accounts.failed.keys() == {f"name op-{number}" for number in range(6)}
+
+
 def test_the_wait_doubles_up_to_a_limit_that_is_short_for_an_account() -> None:
     attempts = Attempts()
     waits = []
@@ -205,7 +227,7 @@ def test_memory_of_failures_is_bounded() -> None:
     attempts = Attempts()
     for number in range(6_000):
         attempts.failed(f"name {number}", f"address {number}", NOW_NS)
-    assert len(attempts._failed) == 10_000
+    assert len(attempts._failed) == MOST
 
 
 async def test_a_refused_input_does_not_repeat_the_password(world: World) -> None:
