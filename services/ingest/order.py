@@ -49,6 +49,7 @@ class Order(Generic[ItemT]):
         hold_ns: for how long, by time of receipt.
         depth: how many at most.
         next: the number expected; None before the first message.
+        first: the lowest number taken.
         measured_ns: newest measured time taken.
         holes: told and not yet filled, oldest first; the oldest beyond 64 are forgotten.
         held: by number: receive time and item.
@@ -58,6 +59,7 @@ class Order(Generic[ItemT]):
     hold_ns: int
     depth: int
     next: int | None = None
+    first: int = 0
     measured_ns: int = 0
     holes: list[Hole] = field(default_factory=list)
     held: dict[int, tuple[int, ItemT]] = field(default_factory=dict)
@@ -70,6 +72,8 @@ class Order(Generic[ItemT]):
         Returns:
             What became of it, and what may go on now, in order, holes included.
         """
+        if self.next is None:
+            self.first = number
         if self.next is None or number == self.next:
             self.next = number + 1
             self.measured_ns = max(self.measured_ns, measured_ns)
@@ -85,6 +89,11 @@ class Order(Generic[ItemT]):
             self.held[number] = (received_at_ns, item)
             self.measured_ns = max(self.measured_ns, measured_ns)
             return Verdict.HELD, self._give_up() if len(self.held) > self.depth else []
+        if number < self.first and measured_ns <= self.measured_ns and self.waits:
+            # Overtaken by the first that came: nobody missed it so far.
+            between = Hole(number + 1, self.first - 1)
+            self.first = number
+            return Verdict.TAKEN, [self._tell(between), item] if between.size else [item]
         if self._fills(number):
             return (Verdict.LATE, [item]) if self.waits else (Verdict.TOO_LATE, [])
         if measured_ns > self.measured_ns:
@@ -94,7 +103,7 @@ class Order(Generic[ItemT]):
             while self.held:
                 freed += self._give_up()
             self.holes.clear()
-            self.next = number + 1
+            self.first, self.next = number, number + 1
             self.measured_ns = measured_ns
             return Verdict.RESTARTED, [*freed, item]
         return Verdict.DUPLICATE, []
@@ -138,12 +147,13 @@ class Order(Generic[ItemT]):
         """Write down everything but what is held, which the owner writes."""
         return {
             "next": self.next,
+            "first": self.first,
             "measured_ns": self.measured_ns,
             "holes": [[hole.first, hole.last] for hole in self.holes],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take up what ``state`` wrote."""
-        self.next = state["next"]
+        self.next, self.first = state["next"], state["first"]
         self.measured_ns = state["measured_ns"]
         self.holes = [Hole(first, last) for first, last in state["holes"]]

@@ -13,7 +13,7 @@ from services.ingest.tally import Tally
 from services.stage import read_snapshot, undamaged, write_snapshot
 
 _STAGE = "ingest.intake"
-_VERSION = 1
+_VERSION = 2
 
 Overdue = dict[tuple[str, str, Channel], None]
 

@@ -65,6 +65,17 @@ def test_reports_that_swap_places_are_put_in_order_without_a_gap(
     assert holes(events) == []
 
 
+def test_the_first_report_of_a_session_may_be_overtaken(
+    intake: Intake, say: Any, tick: Any, push_all: Any, numbers: Any
+) -> None:
+    items = [tick(0), say(5, 0.5), say(2, 0.2), say(4, 0.4), say(2, 0.2), say(6, 0.6), tick(2)]
+    events = push_all(intake, items)
+    assert numbers(events) == [5, 2, 4, 6]
+    assert holes(events) == [(3, 4)]
+    (reception,) = receptions(events)
+    assert (reception.duplicates, reception.lost) == (1, 1)
+
+
 def test_a_missing_report_is_told_after_the_hold(
     intake: Intake, say: Any, tick: Any, push_all: Any, numbers: Any
 ) -> None:
