@@ -50,8 +50,9 @@ class Incidents:
         self._site = site
         self._run = run
         self._stamp = f"{fingerprint(self.settings)}:{site.hash}"
-        # Not the site's hash: open incidents outlive a change of the site.
-        self._owner = f"{fingerprint(self.settings)}:{site.name}:{run}"
+        # Neither settings nor the site's hash: open incidents outlive a change of both, or their
+        # alerts would wait for ever for an end that nobody tells.
+        self._owner = f"{site.name}:{run}"
         self._open: dict[str, Group] = {}
         self._incident_of: dict[str, str] = {}
         self._own = OwnUnits(self.settings)

@@ -302,6 +302,17 @@ def test_cut_anywhere_and_restored_the_output_is_the_same_bytes(site: Site, cut:
     assert out == whole
 
 
+def test_open_incidents_outlive_a_change_of_settings(
+    site: Site, place: tuple[float, float]
+) -> None:
+    before = Incidents(site, "r")
+    (opened,) = before.push(track("t", 0.0, *place))
+    after = Incidents(site, "r", IncidentSettings(hold_s=20.0))
+    after.restore(before.snapshot())
+    (ended,) = after.push(Tick(T0 + 30 * NS))
+    assert (ended.id, ended.ended, ended.revision) == (opened.id, True, 2)
+
+
 def test_a_snapshot_of_another_run_or_damaged_is_refused(site: Site) -> None:
     with pytest.raises(SnapshotError, match="settings"):
         Incidents(site, "r").restore(Incidents(site, "s").snapshot())
