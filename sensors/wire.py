@@ -28,6 +28,7 @@ from sensors.messages import (
     RejectedNotice,
     SensorMessage,
     ThermalFrame,
+    time_from_wire,
     type_of_channel,
 )
 from sensors.topics import Topic
@@ -102,6 +103,14 @@ def identify(payload: bytes | memoryview) -> tuple[str | None, int | None]:
     known = isinstance(session, str) and _SESSION.fullmatch(session)
     counted = type(sequence) is int and 0 <= sequence < 2**63
     return session if known else None, sequence if counted else None
+
+
+def measured_at(payload: bytes | memoryview) -> int | None:
+    """When a message was measured, ns UTC, as far as that can be read."""
+    try:
+        return time_from_wire(_body(BaseModel, payload).get("measured_at_ns"))
+    except (WireError, ValueError):
+        return None
 
 
 def encode_json(message: AnyMessage | RejectedNotice) -> bytes:

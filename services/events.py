@@ -28,10 +28,23 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passes; travels in the same stream as everything else."""
+    """Time passes; travels in the same stream as everything else.
+
+    Attributes:
+        at_ns: what time it is.
+        heard_ns: up to when everything that was sent has been heard, where that is not ``at_ns``:
+            the broker is away, or hands over what it kept for us. What decides by event time
+            waits there; who looks for silence does not.
+    """
 
     at_ns: int
+    heard_ns: int | None = None
     record: Literal["tick"] = "tick"
+
+    @property
+    def heard(self) -> "Tick":
+        """The time up to which everything was heard."""
+        return self if self.heard_ns is None else Tick(self.heard_ns)
 
 
 @dataclass(frozen=True, slots=True)

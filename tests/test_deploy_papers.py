@@ -33,6 +33,7 @@ def any_service() -> Any:
                 "away_since_ns": None,
                 "counts": None,
                 "refused": {"topic": 1},
+                "left_out": {("tracker", "refused_burst"): 1},
                 "restarted": [],
                 "stages_changed": [],
                 "not_keeping_since_ns": None,
@@ -44,7 +45,7 @@ def any_service() -> Any:
 @pytest.fixture(scope="module")
 def metrics() -> set[str]:
     part = any_service()
-    made = Metrics(part, part, part, part, part, [part], part, part, StreamClock(), Upkeep())
+    made = Metrics(part, part, part, part, part, [part], part, part, StreamClock(), Upkeep(), None)
     samples = re.findall(r"^(straja_\w+)", made.text().decode(), re.MULTILINE)
     assert len(samples) > 15
     return set(samples)

@@ -113,6 +113,11 @@ class Engine:
         self.snapshots_failed = 0
 
     @property
+    def left_out(self) -> dict[tuple[str, str], int]:
+        """How many items no alert was made of, by stage and reason."""
+        return self._pipeline.left_out
+
+    @property
     def stages_changed(self) -> list[str]:
         """Stages that lost their state when other rows of the site began to apply."""
         return self._pipeline.restarted

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from services.alerts.feed import Feed
 from services.mqtt import Reports
 from services.recording.ring import Ring
+from services.run.catching_up import CatchingUp
 from services.run.clock import StreamClock
 from services.run.engine import Engine
 from services.run.notices import Notices
@@ -55,6 +56,7 @@ class Metrics(Collector):
         ring: Ring | None,
         clock: StreamClock,
         upkeep: Upkeep,
+        catching_up: CatchingUp | None,
     ) -> None:
         """Take where the counts are."""
         self._engine = engine
@@ -67,6 +69,7 @@ class Metrics(Collector):
         self._ring = ring
         self._clock = clock
         self._upkeep = upkeep
+        self._catching_up = catching_up
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -98,6 +101,10 @@ class Metrics(Collector):
                 "Lines of workers that were no record",
                 sum(w.unreadable for w in self._workers),
             ),
+            "fell_behind": (
+                "Times the broker's backlog was waited for, the start included",
+                self._catching_up.times if self._catching_up else 0,
+            ),
             "clock_steps_back": ("Times the machine's clock was set back", self._clock.steps_back),
             "ring_dropped": (
                 "Messages left out of the ring of small messages",
@@ -120,6 +127,12 @@ class Metrics(Collector):
         for field, times in sorted(self._notices.refused.items()):
             refused.add_metric([field], times)
         yield refused
+        left_out = CounterMetricFamily(
+            "straja_left_out", "Items no alert was made of, and why", labels=["stage", "reason"]
+        )
+        for names, times in sorted(self._engine.left_out.items()):
+            left_out.add_metric(names, times)
+        yield left_out
         for name, text in _WORKER_COUNTS.items():
             value = sum(getattr(w.counts, name) for w in self._workers if w.counts is not None)
             family = CounterMetricFamily(f"straja_worker_{name}", text)
@@ -139,6 +152,10 @@ class Metrics(Collector):
             "broker_away": (
                 "1 while the broker is out of reach",
                 _away(self._reports.away_since_ns),
+            ),
+            "catching_up": (
+                "1 while what the broker kept for us is heard before anything else decides",
+                int(self._catching_up is not None and self._catching_up.behind),
             ),
             "proof_age_seconds": (
                 "Age of the last test item that came the whole way",

@@ -242,6 +242,7 @@ class Back:
         """Set up for one run, ``live`` or a replay's name; for the rest see ``Front``."""
         self.validity = Validity(timeline, at_ns)
         self._run = run
+        self._passed_ns = 0
         self._open()
 
     def _open(self) -> None:
@@ -257,12 +258,23 @@ class Back:
             }
         )
 
+    @property
+    def left_out(self) -> dict[tuple[str, str], int]:
+        """How many items no alert was made of, by stage and reason."""
+        counts = {"tracker": self._tracker.counts, "incidents": self._incidents.counts}
+        return {(stage, why): n for stage, all_ in counts.items() for why, n in all_.items()}
+
     def push(self, item: Detection | Tick | Command) -> list[Conclusion]:
         """Take one item; give tracks, incidents, alerts and proofs."""
-        if isinstance(item, Tick) and self.validity.passes(item):
-            before = self.stages
-            self._open()
-            self.validity.carry_over(before, self.stages)
+        if isinstance(item, Tick):
+            item = item.heard
+            if item.at_ns <= self._passed_ns:
+                return []
+            self._passed_ns = item.at_ns
+            if self.validity.passes(item):
+                before = self.stages
+                self._open()
+                self.validity.carry_over(before, self.stages)
         events: list[Conclusion] = []
         incidents: list[Incident] = []
         if not isinstance(item, Command):
@@ -327,6 +339,11 @@ class Pipeline:
     def restore(self, states: Mapping[str, bytes]) -> list[str]:
         """Go on from ``snapshot``; names of stages that begin anew, see ``Stages.restore``."""
         return self.front.stages.restore(states) + self.back.stages.restore(states)
+
+    @property
+    def left_out(self) -> dict[tuple[str, str], int]:
+        """How many items no alert was made of, by stage and reason."""
+        return self.back.left_out
 
     @property
     def restarted(self) -> list[str]:

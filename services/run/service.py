@@ -21,6 +21,7 @@ import uvicorn
 from geo.default_site import default_site_path
 from geo.errors import BrokerError, StorageError, StrajaError
 from geo.site import Site
+from sensors import wire
 from sensors.messages import Mark
 from services.alerts.app import AppSettings, StreamingServer, create_app
 from services.alerts.feed import Feed
@@ -42,6 +43,7 @@ from services.mqtt import BrokerAddress, Publisher, Reports
 from services.recording.keep import expire
 from services.recording.ring import Ring
 from services.run import ring_folders
+from services.run.catching_up import CatchingUp
 from services.run.clock import StreamClock
 from services.run.engine import Engine
 from services.run.listening import listen
@@ -69,6 +71,10 @@ _RETRY_S = 30.0
 _QUIET_S = 15.0
 _LONGEST_SLEEP_S = 60.0
 _FRAME_KINDS = ("fibre", "thermal")
+_BEHIND_S = 0.05
+_LAST_OF_DELIVERY = 16
+"""Messages of a delivery that are asked for their age: one gateway's wrong clock or own backlog
+among them says nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,8 @@ class _Service:
         self._feed = Feed(limit=_LISTENER_QUEUE)
         self._notices = Notices()
         self._clock = StreamClock(replay=options.replay is not None)
+        # A replay's time comes from its messages, so nothing can overtake them.
+        self._catching_up = None if options.replay else CatchingUp()
         mark = Mark.REPLAY if options.replay else None
         pipeline = Pipeline(timeline, time.time_ns(), options.run, mark=mark)
         self._engine = Engine(pipeline, store, self._show, self._clock.now_ns)
@@ -206,6 +214,7 @@ class _Service:
             ring,
             self._clock,
             self._upkeep,
+            self._catching_up,
         )
 
     @classmethod
@@ -346,10 +355,36 @@ class _Service:
                 self._clock.hear(timed[-1][0])
                 await self._engine.take(timed)
                 delivery.acknowledge()
+                self._hear_of(delivery.received)
+
+    def _hear_of(self, received: Sequence[Received]) -> None:
+        """Note how old the newest of a delivery's last messages is."""
+        if self._catching_up is None or not self._catching_up.behind:
+            return
+        now_ns = self._clock.now_ns()
+        self._heard(now_ns)
+        times = [
+            at_ns
+            for one in received[-_LAST_OF_DELIVERY:]
+            if not one.retained and (at_ns := wire.measured_at(one.payload)) is not None
+        ]
+        if times:
+            self._catching_up.hear(max(times), now_ns)
 
     async def _submit_now(self, events: Sequence[Conclusion]) -> None:
+        """Take what a frame worker found, but not before the broker's backlog of that time."""
         now_ns = self._clock.now_ns()
+        while not self._heard(now_ns):  # noqa: ASYNC110 - it moves with deliveries and with time
+            await asyncio.sleep(_BEHIND_S)
         await self._engine.take([(now_ns, event) for event in events])
+
+    def _heard(self, at_ns: int) -> bool:
+        if self._catching_up is None:
+            return True
+        reports = self._reports
+        away = reports.away_since_ns is not None
+        self._catching_up.look(self._clock.now_ns(), reports.connections, away=away)
+        return self._catching_up.reaches(at_ns)
 
     async def _tick(self) -> None:
         """Send ticks on whole quarters of a second of the stream's time."""
@@ -358,7 +393,10 @@ class _Service:
             at_ns = self._clock.now_ns() // TICK_NS * TICK_NS
             if at_ns > last:
                 last = at_ns
-                await self._engine.take([(at_ns, Tick(at_ns))])
+                heard_ns = None
+                if self._catching_up is not None and not self._heard(at_ns):
+                    heard_ns = self._catching_up.heard_ns
+                await self._engine.take([(at_ns, Tick(at_ns, heard_ns))])
             await asyncio.sleep((TICK_NS - self._clock.now_ns() % TICK_NS) / _NS)
 
     async def _prove(self) -> None:

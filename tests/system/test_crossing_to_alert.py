@@ -1,11 +1,13 @@
 """The straight way: a crossing becomes one alert, which outlives the service."""
 
+import asyncio
 import socket
 from collections import Counter
 
 import httpx
 import pytest
 
+from services.correlate.settings import TrackerSettings
 from tests.system.field import Fibre, Walker, gateway
 from tests.system.installation import Installation, Service, so, until
 from tests.system.journal import check_feed, check_reports
@@ -89,6 +91,27 @@ async def test_a_service_killed_in_mid_crossing_loses_and_doubles_nothing(
         assert revisions == Counter(range(1, last + 1)), "told once each, without a hole"
     found = [one for one in await operator.alerts() if walker.is_about(one)]
     assert len(found) == 1
+
+
+async def test_a_crossing_while_the_service_was_dead_is_one_alert_when_it_is_back(
+    installation: Installation, service: Service, operator: Operator
+) -> None:
+    walker = Walker(Fibre(5), 8_000.0)
+    async with gateway(installation) as field:
+        await field.introduce(walker.fibre)
+        service.kill()
+        async with field.walking(walker):
+            await so(lambda: len(walker.reports) >= 24, "somebody crosses meanwhile")
+        # The broker keeps what was said: older by now than anything may be that comes late.
+        await asyncio.sleep(1.2 * TrackerSettings().lateness_s)
+        service.start()
+        await service.live()
+        alert = await operator.alert_of(walker)
+    assert alert["object_class"] == "person"
+    await check_reports(installation, walker)
+    assert len([one for one in await operator.alerts() if walker.is_about(one)]) == 1
+    metrics = await service.metrics()
+    assert not [name for name in metrics if "refused_too_late" in name]
 
 
 async def test_a_listener_that_does_not_read_harms_nobody(

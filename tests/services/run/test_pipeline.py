@@ -7,8 +7,10 @@ import pytest
 from geo.default_site import default_site_path
 from geo.errors import SnapshotError
 from geo.site import Site
+from sensors.messages import Mark, ObjectClass
+from sensors.topics import SensorKind
 from services.config.settings import Settings
-from services.events import Tick
+from services.events import Covariance, Detection, Tick
 from services.run.pipeline import FrameDetection, Pipeline
 
 T0 = 1_772_326_800_000_000_000
@@ -77,3 +79,31 @@ def test_a_restored_pipeline_says_the_same_as_one_that_went_on(timeline: Site) -
     other.restore(one.snapshot())
     ticks = [Tick(T0 + (2 + number) * S) for number in range(90)]
     assert [one.push(tick) for tick in ticks] == [other.push(tick) for tick in ticks]
+
+
+def test_what_decides_by_event_time_waits_for_what_was_not_heard(timeline: Site) -> None:
+    pipeline = Pipeline(timeline, T0, "live")
+    pipeline.push(Tick(T0 + 60 * S, T0 + S))
+    pipeline.push(detection(T0 + 2 * S))
+    assert pipeline.left_out == {}
+    pipeline.push(Tick(T0 + 61 * S))
+    pipeline.push(detection(T0 + 3 * S))
+    assert pipeline.left_out == {("tracker", "refused_too_late"): 1}
+
+
+def detection(at_ns: int) -> Detection:
+    return Detection(
+        id=f"d/{at_ns}",
+        group="g",
+        kind=SensorKind.THERMAL,
+        sensor="thermal-001",
+        mark=Mark.REAL,
+        at_ns=at_ns,
+        east_m=500_000.0,
+        north_m=5_000_000.0,
+        covariance=Covariance(25.0, 0.0, 25.0),
+        classes={ObjectClass.PERSON: 1.0},
+        confidence=0.9,
+        score=0.9,
+        method="m",
+    )
