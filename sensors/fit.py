@@ -20,6 +20,10 @@ REPORT_LISTS: dict[SensorKind, frozenset[str]] = {
 
 _KINDS_OF = {Channel.FRAME: FRAME_KINDS, Channel.POSE: POSE_KINDS}
 _LISTS = ("events", "boxes", "plots", "sightings", "nmea")
+_EMPTY_LISTS = {
+    kind: tuple(name for name in _LISTS if name not in filled)
+    for kind, filled in REPORT_LISTS.items()
+}
 
 
 def check_topic(topic: Topic) -> None:
@@ -58,9 +62,8 @@ def check_content(topic: Topic, message: AnyMessage) -> None:
             wanted = f"{topic.kind}, as in the topic; publish under the kind's own topic"
             raise WireError("kind", message.kind, wanted)
     elif isinstance(message, Report):
-        allowed = REPORT_LISTS[topic.kind]
-        for name in _LISTS:
-            if name not in allowed and getattr(message, name):
-                having = " and ".join(sorted(allowed))
+        for name in _EMPTY_LISTS[topic.kind]:
+            if getattr(message, name):
+                having = " and ".join(sorted(REPORT_LISTS[topic.kind]))
                 found = Shown(f"{len(getattr(message, name))} entries long")
                 raise WireError(name, found, f"empty: a {topic.kind} sensor reports {having}")

@@ -8,7 +8,7 @@ the plane of EPSG:32634 (``east_m``, ``north_m``), times in nanoseconds since th
 import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -451,11 +451,15 @@ Item = Received | Conclusion
 """Everything that can enter the service."""
 
 _codec: TypeAdapter[Conclusion] = TypeAdapter(Conclusion)
+_writers: dict[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in get_args(get_args(Conclusion)[0])
+}
+"""By record: finding one in the union of all takes as long as writing it."""
 
 
 def encode(record: Conclusion) -> bytes:
     """Write a record as one line of JSON; the same record gives the same bytes."""
-    return _codec.dump_json(record)
+    return _writers[type(record)].dump_json(record)
 
 
 def decode(line: bytes | str) -> Conclusion:

@@ -20,11 +20,11 @@ from sensors.messages import (
     Sighting,
 )
 from sensors.topics import Channel, SensorKind
+from services.detect.camera import place_feet
 from services.detect.method import method_name, pack, unpack
 from services.detect.placing import (
     FloatArray,
     Ground,
-    place_pixel,
     place_plot,
     plane_position,
 )
@@ -184,17 +184,16 @@ class ReportDetection:
         if isinstance(camera, str):
             self._fault(heard, kind, camera, len(report.boxes))
             return []
-        out = []
-        for index, box in enumerate(report.boxes):
-            ground = place_pixel(
-                camera,
-                0.5 * (box.left_px + box.right_px),
-                box.bottom_px,
-                pixel_sigma_px=self._settings.pixel_sigma_px,
-                trusted_share=self._settings.trusted_share,
-            )
-            out.append(self._found(heard, kind, f"box.{index}", ground, box, None))
-        return out
+        grounds = place_feet(
+            camera,
+            [(0.5 * (box.left_px + box.right_px), box.bottom_px) for box in report.boxes],
+            pixel_sigma_px=self._settings.pixel_sigma_px,
+            trusted_share=self._settings.trusted_share,
+        )
+        return [
+            self._found(heard, kind, f"box.{index}", ground, box, None)
+            for index, (ground, box) in enumerate(zip(grounds, report.boxes, strict=True))
+        ]
 
     def _plots(self, key: Key, heard: Heard, kind: SensorKind, report: Report) -> list[Detection]:
         if not report.plots:

@@ -10,7 +10,8 @@ from geo.site_rows import Orientation as SiteOrientation
 from geo.site_rows import Sensor
 from geo.uncertainty import isotropic
 from sensors.messages import Lens, Mark, Orientation, Register, Report
-from services.detect.placing import Camera, plane_position
+from services.detect.camera import Camera
+from services.detect.placing import plane_position
 from services.detect.poses import PoseAt, Poses
 from services.detect.report_settings import ReportSettings
 

@@ -20,9 +20,10 @@ from geo.site_rows import Lens as SiteLens
 from geo.uncertainty import isotropic
 from sensors.messages import Lens, Mark, ObjectClass, Orientation, Register, ThermalFrame
 from sensors.topics import SensorKind
+from services.detect.camera import Camera, place_feet
 from services.detect.method import Arrays, method_name, pack, unpack
-from services.detect.placing import Camera, place_pixel, plane_position
-from services.events import Covariance, Detection, Gap, Heard, Reception, Tick
+from services.detect.placing import Ground, plane_position
+from services.events import Detection, Gap, Heard, Reception, Tick
 from services.stage import undamaged
 
 _STAGE = "thermal"
@@ -231,7 +232,15 @@ class ThermalDetection:
             if isinstance(camera, str):
                 one.faults.add(camera)
             else:
-                out.extend(self._detection(heard, frame, camera, blob) for blob in finds)
+                grounds = place_feet(
+                    camera,
+                    [(blob.x, blob.y) for blob in finds],
+                    trusted_share=self._settings.trusted_share,
+                )
+                out.extend(
+                    self._detection(heard, frame, camera, blob, ground)
+                    for blob, ground in zip(finds, grounds, strict=True)
+                )
         if one.faults and heard.at_ns - one.told_ns >= _NS:
             faults = tuple(sorted(one.faults))
             one.told_ns = heard.at_ns
@@ -369,11 +378,8 @@ class ThermalDetection:
         )
 
     def _detection(
-        self, heard: Heard, frame: ThermalFrame, camera: Camera, blob: Blob
+        self, heard: Heard, frame: ThermalFrame, camera: Camera, blob: Blob, ground: Ground
     ) -> Detection:
-        setting = self._settings
-        ground = place_pixel(camera, blob.x, blob.y, trusted_share=setting.trusted_share)
-        (ee, en), (_, nn) = ground.covariance_m2.tolist()
         group, sensor = heard.topic.group, heard.topic.sensor or ""
         confidence = round(min(0.95, 0.4 + 0.1 * (heard.at_ns - blob.born_ns) / _NS), 4)
         return Detection(
@@ -385,7 +391,7 @@ class ThermalDetection:
             at_ns=heard.at_ns,
             east_m=ground.east_m,
             north_m=ground.north_m,
-            covariance=Covariance(ee, en, nn),
+            covariance=ground.covariance,
             classes=_classes(blob, camera, ground.range_m, known=not ground.bearing_only),
             confidence=confidence,
             score=round(blob.farthest, 3),

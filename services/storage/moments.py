@@ -12,4 +12,6 @@ def moment(at_ns: int) -> datetime:
 
 def plain(text: str) -> str:
     """Replace what PostgreSQL takes in no text: the character U+0000 and lone surrogates."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

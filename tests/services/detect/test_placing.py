@@ -8,13 +8,8 @@ import pytest
 from geo.crs import convergence_deg
 from geo.uncertainty import mahalanobis2
 from sensors.messages import Position
-from services.detect.placing import (
-    Camera,
-    FloatArray,
-    place_pixel,
-    place_plot,
-    plane_position,
-)
+from services.detect.camera import Camera, place_feet
+from services.detect.placing import FloatArray, Ground, place_plot, plane_position
 
 CAMERA = Camera(
     east_m=500_000.0,
@@ -34,6 +29,11 @@ CAMERA = Camera(
     range_m=2500.0,
 )
 LIMIT_95 = 5.991
+
+
+def placed(camera: Camera, x_px: float, y_px: float, pixel_sigma_px: float = 1.0) -> Ground:
+    (ground,) = place_feet(camera, [(x_px, y_px)], pixel_sigma_px=pixel_sigma_px)
+    return ground
 
 
 def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> FloatArray:
@@ -59,7 +59,7 @@ def seen_from(camera: Camera, at: FloatArray) -> FloatArray:
 @pytest.mark.parametrize(("x_px", "y_px"), [(320.0, 256.0), (60.0, 400.0), (600.0, 200.0)])
 def test_the_ellipse_of_a_camera_holds_95_percent(x_px: float, y_px: float) -> None:
     random = np.random.default_rng(1)
-    ground = place_pixel(CAMERA, x_px, y_px, pixel_sigma_px=1.0)
+    ground = placed(CAMERA, x_px, y_px, pixel_sigma_px=1.0)
     assert not ground.bearing_only
     inside = 0
     count = 4000
@@ -105,7 +105,7 @@ def test_places_and_covariances_are_those_of_numeric_differences(
         (seen_from(camera, at + step) - seen_from(camera, at - step)) / 2e-4 for step in steps
     ]
     jacobian = np.column_stack(columns)
-    ground = place_pixel(camera, x_px, y_px, pixel_sigma_px=1.5)
+    ground = placed(camera, x_px, y_px, pixel_sigma_px=1.5)
     offset = (ground.east_m - camera.east_m, ground.north_m - camera.north_m)
     assert offset == pytest.approx(seen_from(camera, at), rel=1e-9)
     wanted = own + jacobian @ np.diag(sigmas**2) @ jacobian.T
@@ -114,7 +114,7 @@ def test_places_and_covariances_are_those_of_numeric_differences(
 
 def test_a_bearing_southwards_is_known_as_well_as_one_northwards() -> None:
     north, south = (
-        place_pixel(dataclasses.replace(CAMERA, pitch_deg=3.0, roll_deg=0.0, yaw_deg=yaw), 320, 256)
+        placed(dataclasses.replace(CAMERA, pitch_deg=3.0, roll_deg=0.0, yaw_deg=yaw), 320, 256)
         for yaw in (0.0, 180.0)
     )
     assert north.bearing_only
@@ -132,7 +132,7 @@ def test_the_notes_figures_at_300_m_come_out() -> None:
         position_m2=np.eye(2) * 0.01,
         ground_sigma_m=1.75,
     )
-    ground = place_pixel(camera, 320.0, 256.0)
+    ground = placed(camera, 320.0, 256.0)
     assert ground.range_m == pytest.approx(300.0, abs=0.1)
     assert ground.east_m == pytest.approx(camera.east_m, abs=0.1)
     assert np.sqrt(ground.covariance_m2[0, 0]) == pytest.approx(0.8, abs=0.3)
@@ -142,7 +142,7 @@ def test_the_notes_figures_at_300_m_come_out() -> None:
 @pytest.mark.parametrize("pitch_deg", [5.0, 0.0, -0.1])
 def test_beyond_use_only_the_bearing_is_used(pitch_deg: float) -> None:
     camera = dataclasses.replace(CAMERA, pitch_deg=pitch_deg, yaw_deg=90.0, roll_deg=0.0)
-    ground = place_pixel(camera, 320.0, 256.0)
+    ground = placed(camera, 320.0, 256.0)
     assert ground.bearing_only
     random = np.random.default_rng(3)
     reach = random.uniform(0.0, camera.range_m, 4000)
@@ -183,3 +183,9 @@ def test_a_stated_covariance_is_turned_from_true_to_grid_north() -> None:
     # True east lies that much anticlockwise of grid east: its long axis points a little north.
     assert covariance[0, 1] == pytest.approx(99.0 * np.sin(angle) * np.cos(angle), rel=1e-6)
     assert np.linalg.det(covariance) == pytest.approx(100.0)
+
+
+def test_many_feet_of_one_image_are_placed_as_each_alone() -> None:
+    feet = [(60.0, 400.0), (320.0, -9_000.0), (600.0, 200.0)]
+    assert place_feet(CAMERA, feet) == [placed(CAMERA, *foot) for foot in feet]
+    assert [ground.bearing_only for ground in place_feet(CAMERA, feet)] == [False, True, False]
