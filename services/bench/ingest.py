@@ -7,7 +7,6 @@ broker and database have the other one. Every report passes the whole pipeline b
 
 import asyncio
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
@@ -109,8 +108,6 @@ class _Ours:
         pipeline = Pipeline(site, time.time_ns(), "bench")
         engine = Engine(pipeline, store, _show_nothing, time.time_ns)
         await engine.recover()
-        gc.collect()
-        gc.freeze()  # as the service does
         os.sched_setaffinity(0, {core})
         reports = self._reports()
         working = asyncio.create_task(engine.run())

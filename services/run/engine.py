@@ -1,8 +1,9 @@
 """The one writer of a run: journal, acknowledge, push, store, show, in this order.
 
-Two tasks share the work, so that the database keeps a batch while the one before it is pushed
-through the stages. Whatever drives the stages went through the journal before, so a service that
-was killed goes on from its last snapshot and the journal after it, under the same ids.
+Three tasks share the work, so that the database keeps a batch, and what followed from the one
+before, while yet another is pushed through the stages. Whatever drives the stages went through the
+journal before, so a service that was killed goes on from its last snapshot and the journal after
+it, under the same ids.
 """
 
 import asyncio
@@ -30,7 +31,12 @@ _TOGETHER = 500
 within the store's limit also where the database is slow."""
 _RETRY_S = 1.0
 _QUEUE = 64
-"""Batches that may wait between the two tasks; then the journal, and with it the broker, waits."""
+"""Batches that may wait before the stages; then the journal, and with it the broker, waits."""
+_CONCLUDED = 2
+"""Batches of conclusions that may wait to be stored; then the stages wait."""
+_YOUNG = 50_000
+"""Objects made before the collector looks for garbage among the young: a batch of reports lives
+until it is stored, and going through it again and again took a tenth of the time of a report."""
 
 
 class EventStore(Journal, Protocol):
@@ -71,6 +77,21 @@ class _Work:
     journalled: asyncio.Future[None]
 
 
+@dataclass(slots=True)
+class _Concluded:
+    """What followed from the journal up to a position.
+
+    Attributes:
+        answers: to each command among it.
+        states: of the stages at that position, where a snapshot is due.
+    """
+
+    events: list[Conclusion]
+    position: int
+    answers: list[tuple[str, list[Alert | Refused]]]
+    states: dict[str, bytes] | None = None
+
+
 class Engine:
     """Runs a pipeline behind the journal.
 
@@ -97,6 +118,7 @@ class Engine:
         self._now_ns = now_ns
         self._inbox: asyncio.Queue[_Work] = asyncio.Queue(_QUEUE)
         self._journalled: asyncio.Queue[Sequence[Entry]] = asyncio.Queue(_QUEUE)
+        self._concluded: asyncio.Queue[_Concluded] = asyncio.Queue(_CONCLUDED)
         self._answers: dict[str, asyncio.Future[list[Alert | Refused]]] = {}
         self._handing_over: set[asyncio.Future[None]] = set()
         self._snapshots: asyncio.Queue[tuple[int, dict[str, bytes]]] = asyncio.Queue(1)
@@ -137,17 +159,17 @@ class Engine:
             batch.append(entry)
             if len(batch) == 1_000:
                 self.recovered += len(batch)
-                await self._apply(batch)
+                await self._keep_conclusions(await self._conclude(batch))
                 batch = []
         if batch:
             self.recovered += len(batch)
-            await self._apply(batch)
+            await self._keep_conclusions(await self._conclude(batch))
         self.position = max(self.applied, await self._store.last_position())
         self.recovering = False
-        # Modules, site and kernels stay as long as we run: going through them again and again
-        # took a tenth of the time of a report.
+        # Modules, site and kernels stay as long as we run.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
         _log.info("recovered", position=self.position, replayed=self.recovered)
 
     async def take(self, items: Sequence[tuple[int, Item]]) -> None:
@@ -175,6 +197,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._journal())
             group.create_task(self._process())
+            group.create_task(self._store_conclusions())
             group.create_task(self._save())
 
     async def _journal(self) -> None:
@@ -216,11 +239,22 @@ class Engine:
             entries = list(await self._journalled.get())
             while not self._journalled.empty() and len(entries) < _TOGETHER:
                 entries += self._journalled.get_nowait()
-            await self._apply(entries)
+            if not entries:
+                continue
+            concluded = await self._conclude(entries)
             now_ns = self._now_ns()
             if now_ns - self._snapshot_at_ns >= SNAPSHOT_EVERY_NS and self._snapshots.empty():
                 self._snapshot_at_ns = now_ns
-                self._snapshots.put_nowait((self.applied, self._pipeline.snapshot()))
+                concluded.states = self._pipeline.snapshot()
+            await self._concluded.put(concluded)
+
+    async def _store_conclusions(self) -> None:
+        while True:
+            concluded = await self._concluded.get()
+            await self._keep_conclusions(concluded)
+            # Not before: whoever starts from a snapshot does not conclude again what led to it.
+            if concluded.states is not None and self._snapshots.empty():
+                self._snapshots.put_nowait((concluded.position, concluded.states))
 
     async def _save(self) -> None:
         """Save snapshots beside the stream, which never waits for it."""
@@ -238,9 +272,7 @@ class Engine:
             else:
                 self.snapshots_failed += 1
 
-    async def _apply(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
+    async def _conclude(self, entries: Sequence[Entry]) -> _Concluded:
         events: list[Conclusion] = []
         answers: list[tuple[str, list[Alert | Refused]]] = []
         clock = asyncio.get_running_loop().time
@@ -254,13 +286,17 @@ class Engine:
             if clock() - since >= _TURN_S:
                 await asyncio.sleep(0)
                 since = clock()
-        shown = await self._store.write(events, entries[-1].position)
-        self.applied = entries[-1].position
+        return _Concluded(events, entries[-1].position, answers)
+
+    async def _keep_conclusions(self, concluded: _Concluded) -> None:
+        """Store, then show, then answer."""
+        shown = await self._store.write(concluded.events, concluded.position)
+        self.applied = concluded.position
         self.alerts_raised += len(
             {entry.alert.id for entry in shown if entry.alert.change.what == "raised"}
         )
-        self._show(events, shown)
-        for identity, said in answers:
+        self._show(concluded.events, shown)
+        for identity, said in concluded.answers:
             answer = self._answers.pop(identity, None)
             if answer is not None and not answer.done():
                 answer.set_result(said)
