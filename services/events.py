@@ -247,6 +247,7 @@ class Incident:
         merged_into: the incident that an operator or a rule joined this one to.
         chainage_m: label for people, never to compute with.
         ended: nothing has supported it for its hold time.
+        late_s: how long after its last sign it became known; 0 for what was told in its time.
     """
 
     id: str
@@ -275,6 +276,7 @@ class Incident:
     settings: str
     merged_into: str | None = None
     ended: bool = False
+    late_s: float = 0.0
     record: Literal["incident"] = "incident"
 
 

@@ -132,6 +132,8 @@ class Lifecycle:
     def _raise(self, incident: Incident) -> list[Alert]:
         state = after(None, Happening.RAISED)
         why = Explanation("change.raised", {})
+        if incident.late_s:
+            why = Explanation("change.raised_late", {"seconds": round(incident.late_s, 1)})
         alert = Alert(
             id=incident.id,
             revision=1,

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from geo.errors import ConfigError
 from geo.site_rows import Setting
 from services.alerts.lifecycle import LifecycleSettings
+from services.correlate.late import LateSettings
 from services.correlate.settings import IncidentSettings, TrackerSettings
 from services.detect.fibre_settings import FibreSettings
 from services.detect.reports import ReportSettings
@@ -33,6 +34,7 @@ class Settings:
     reports: ReportSettings = field(default_factory=ReportSettings)
     thermal: ThermalSettings = field(default_factory=ThermalSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    late: LateSettings = field(default_factory=LateSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
 

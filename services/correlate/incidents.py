@@ -14,6 +14,8 @@ from geo.crs import to_wgs84
 from geo.site import Site
 from sensors.messages import time_to_text
 from services.correlate.group import NS, Group, from_json, fused
+from services.correlate.late import LateTrack
+from services.correlate.paths import Paths
 from services.correlate.settings import IncidentSettings
 from services.correlate.severity import Direction, severity
 from services.correlate.shadow import OwnUnits
@@ -29,7 +31,7 @@ from services.events import (
 )
 from services.stage import fingerprint, read_snapshot, undamaged, write_snapshot
 
-VERSION = 2
+VERSION = 3
 
 _LOOK_AHEAD_S = 5.0
 """Over this time ahead the movement across the line is judged; assumed."""
@@ -56,11 +58,12 @@ class Incidents:
         self._open: dict[str, Group] = {}
         self._incident_of: dict[str, str] = {}
         self._own = OwnUnits(self.settings)
+        self._paths = Paths()
         self._clock_ns = 0
         self.counts: dict[str, int] = {}
 
-    def push(self, item: Track | Tick | Command) -> list[Incident]:
-        """Take a track's revision, the time or a command.
+    def push(self, item: Track | LateTrack | Tick | Command) -> list[Incident]:
+        """Take a track's revision, one that came late, the time or a command.
 
         Commands change nothing here so far; merging and splitting will be among them.
 
@@ -70,7 +73,13 @@ class Incidents:
         if isinstance(item, Command):
             return []
         self._clock_ns = max(self._clock_ns, item.at_ns)
-        revised = self._support(item) if isinstance(item, Track) else []
+        revised: list[Incident] = []
+        if isinstance(item, Track):
+            revised = self._support(item)
+        elif isinstance(item, LateTrack):
+            revised = self._support_late(item)
+        else:
+            self._paths.forget(item.at_ns)
         return self._let_end() + revised
 
     # --- tracks
@@ -97,7 +106,39 @@ class Incidents:
         oldest_ns = self._clock_ns - round(self.settings.hold_s * NS)
         for gone in group.leave_out(oldest_ns, self.settings):
             del self._incident_of[gone]
+        self._paths.note(name, track)
         return self._tell(group, track.at_ns)
+
+    def _support_late(self, late: LateTrack) -> list[Incident]:
+        """Tell of a track that nobody was told of in its time, unless an incident explains it."""
+        first, last = late.first, late.last
+        if last.own_force is not None:
+            self._tally("late_own_force")
+            return []
+        if self._is_lawful(first) and self._is_lawful(last):
+            self._tally("lawful")
+            return []
+        rules = self.settings
+        if any(
+            self._paths.explains(
+                track,
+                within_s=rules.hold_s,
+                reach_m=rules.continue_m,
+                drift_mps=rules.continue_drift_mps,
+            )
+            for track in (first, last)
+        ):
+            self._tally("late_known")
+            return []
+        name = self._incident_of[first.id] = self._begin(first)
+        group = self._open[name]
+        for track in (first, last):
+            group.support(track, rules)
+            self._paths.note(name, track)
+        # It is open for as long as any other, from when it became known.
+        group.supported_ns = late.at_ns
+        now = self._describe(group, last.at_ns)
+        return [self._show(group, replace(now, late_s=(late.at_ns - last.at_ns) / NS))]
 
     def _is_lawful(self, track: Track) -> bool:
         site = self._site.at(track.at_ns)
@@ -268,6 +309,7 @@ class Incidents:
                 "counts": self.counts,
                 "open": [group.to_json() for group in self._open.values()],
                 "own": [encode(track).decode() for track in self._own.tracks()],
+                "paths": self._paths.to_json(),
             },
         )
 
@@ -281,11 +323,12 @@ class Incidents:
         with undamaged("incidents"):
             opened = {one["id"]: from_json(one) for one in read["open"]}
             clock_ns, counts = int(read["clock_ns"]), dict(read["counts"])
-            own = OwnUnits(self.settings)
+            own, paths = OwnUnits(self.settings), Paths()
+            paths.from_json(read["paths"])
             for line in read["own"]:
                 unit = decode(line)
                 if isinstance(unit, Track):
                     own.take(unit)
         self._open, self._clock_ns, self.counts = opened, clock_ns, counts
-        self._own = own
+        self._own, self._paths = own, paths
         self._incident_of = {track: group.id for group in opened.values() for track in group.tracks}

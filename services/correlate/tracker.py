@@ -58,6 +58,10 @@ class Tracker:
         """What was refused, left out or taken in late, by reason."""
         return dict(sorted((self._hold.counts | self._history.table.counts).items()))
 
+    def is_too_late(self, item: Detection) -> bool:
+        """Whether a detection is from before what can still be gone back over."""
+        return item.at_ns < self._hold.clock_ns - round(self.settings.lateness_s * NS)
+
     def push(self, item: Detection | Tick) -> list[Track | Proof]:
         """Take a detection or the time; say which tracks changed.
 

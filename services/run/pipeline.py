@@ -15,6 +15,7 @@ from sensors.messages import FibreFrame, Mark, ThermalFrame
 from services.alerts.lifecycle import Lifecycle
 from services.config.settings import Settings
 from services.correlate.incidents import Incidents
+from services.correlate.late import Late, LateTrack
 from services.correlate.tracker import Tracker
 from services.detect.fibre import FibreDetection
 from services.detect.reports import ReportDetection
@@ -35,6 +36,12 @@ from services.events import (
 )
 from services.health import Ledger
 from services.ingest.intake import Intake
+
+# Put together once: building a union costs as much as asking, and this is asked of every report.
+_FROM_OUTSIDE = (Received, Tick)
+_BY_WORKERS = (Tick, Reception, Gap, Rejected)
+_TOLD = (Gap, Rejected)
+_RAW = (FibreFrame, ThermalFrame)
 
 
 class Lasting(Protocol):
@@ -191,19 +198,16 @@ class Front:
             self._open()
             self.validity.carry_over(before, self.stages)
         events: list[Conclusion] = []
-        if isinstance(item, Received | Tick):
-            heard: Iterable[Heard | Gap | Rejected | Reception] = self._intake.push(item)
-        else:
-            heard = (item,)
+        heard: Iterable[Heard | Gap | Rejected | Reception]
+        heard = self._intake.push(item) if isinstance(item, _FROM_OUTSIDE) else (item,)
         for what in heard:
             events += self.ledger.push(what)
             if isinstance(what, Heard):
                 events += self._detect(what)
-            elif isinstance(what, Gap):
+            elif isinstance(what, _TOLD):
                 events.append(what)
-                events += self._frames.push(what) if self._frames else ()
-            elif isinstance(what, Rejected):
-                events.append(what)
+                if isinstance(what, Gap) and self._frames:
+                    events += self._frames.push(what)
         if isinstance(item, Tick):
             events += self._reports.push(item)
             events += self._frames.push(item) if self._frames else ()
@@ -217,7 +221,7 @@ class Front:
             self.ledger.journalled(levels[2], 1)
 
     def _detect(self, heard: Heard) -> list[Conclusion]:
-        if isinstance(heard.message, FibreFrame | ThermalFrame):
+        if isinstance(heard.message, _RAW):
             return list(self._frames.push(heard)) if self._frames else []
         events: list[Conclusion] = list(self._reports.push(heard))
         if self._frames:
@@ -248,11 +252,13 @@ class Back:
     def _open(self) -> None:
         site, settings, run = self.validity.site, self.validity.settings, self._run
         self._tracker = Tracker(settings.tracker)
+        self._late = Late(settings.tracker, settings.late)
         self._incidents = Incidents(site, run, settings.incidents)
         self._lifecycle = Lifecycle(run, settings.lifecycle)
         self.stages = Stages(
             {
                 "tracker": self._tracker,
+                "late": self._late,
                 "incidents": self._incidents,
                 "lifecycle": self._lifecycle,
             }
@@ -261,7 +267,11 @@ class Back:
     @property
     def left_out(self) -> dict[tuple[str, str], int]:
         """How many items no alert was made of, by stage and reason."""
-        counts = {"tracker": self._tracker.counts, "incidents": self._incidents.counts}
+        counts = {
+            "tracker": self._tracker.counts,
+            "late": self._late.counts,
+            "incidents": self._incidents.counts,
+        }
         return {(stage, why): n for stage, all_ in counts.items() for why, n in all_.items()}
 
     def push(self, item: Detection | Tick | Command) -> list[Conclusion]:
@@ -277,11 +287,15 @@ class Back:
                 self.validity.carry_over(before, self.stages)
         events: list[Conclusion] = []
         incidents: list[Incident] = []
-        if not isinstance(item, Command):
+        if isinstance(item, Detection) and self._tracker.is_too_late(item):
+            incidents += self._told_late(self._late.push(item), events)
+        elif not isinstance(item, Command):
             for track in self._tracker.push(item):
                 events.append(track)
                 if isinstance(track, Track):
                     incidents += self._incidents.push(track)
+        if isinstance(item, Tick):
+            incidents += self._told_late(self._late.push(item), events)
         if not isinstance(item, Detection):
             incidents += self._incidents.push(item)
         for incident in incidents:
@@ -290,6 +304,13 @@ class Back:
         if not isinstance(item, Detection):
             events += self._lifecycle.push(item)
         return events
+
+    def _told_late(
+        self, tracks: Iterable[LateTrack], events: list[Conclusion]
+    ) -> Iterable[Incident]:
+        for track in tracks:
+            events.append(track.last)
+            yield from self._incidents.push(track)
 
 
 class Pipeline:
@@ -317,11 +338,11 @@ class Pipeline:
         """Take one journalled item; give everything that follows from it, in order."""
         if isinstance(item, Received):
             self.front.journalled(item)
-        if isinstance(item, Detection):
+        elif isinstance(item, Detection):
             return [item, *self.back.push(item)]
-        if isinstance(item, Command):
+        elif isinstance(item, Command):
             return self.back.push(item)
-        if not isinstance(item, Received | Reception | Gap | Rejected | Tick):
+        elif not isinstance(item, _BY_WORKERS):
             return []
         events: list[Conclusion] = []
         for event in self.front.push(item):

@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections import Counter
 
 import httpx
 import pytest
 
 from services.correlate.settings import TrackerSettings
-from tests.system.field import Fibre, Walker, gateway
+from tests.system.field import NS, Fibre, Walker, gateway
 from tests.system.installation import Installation, Service, so, until
 from tests.system.journal import check_feed, check_reports
 from tests.system.operator_client import Alert, Operator
@@ -112,6 +113,30 @@ async def test_a_crossing_while_the_service_was_dead_is_one_alert_when_it_is_bac
     assert len([one for one in await operator.alerts() if walker.is_about(one)]) == 1
     metrics = await service.metrics()
     assert not [name for name in metrics if "refused_too_late" in name]
+
+
+async def test_a_crossing_that_a_gateway_tells_of_late_is_one_late_alert(
+    installation: Installation, service: Service, operator: Operator
+) -> None:
+    walker = Walker(Fibre(6), 8_000.0)
+    async with gateway(installation) as field:
+        await field.introduce(walker.fibre)
+        begin_ns = time.time_ns() - 120 * NS
+        for step in range(60):
+            topic, payload = walker.step(begin_ns + step * NS // 2)
+            await field.deliver(topic, payload)
+        alert = await operator.alert_of(walker)
+        history = await operator.history(alert["id"])
+        assert "late: its reports came only now" in history[0]["text"]
+
+        async def counted() -> bool:
+            metrics = await service.metrics()
+            left_out = metrics.get('straja_left_out_total{reason="late",stage="late"}')
+            return left_out == len(walker.reports)
+
+        await until(counted, "what came late is counted")
+    assert len([one for one in await operator.alerts() if walker.is_about(one)]) == 1
+    await check_feed(installation)
 
 
 async def test_a_listener_that_does_not_read_harms_nobody(

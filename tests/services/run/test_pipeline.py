@@ -88,7 +88,7 @@ def test_what_decides_by_event_time_waits_for_what_was_not_heard(timeline: Site)
     assert pipeline.left_out == {}
     pipeline.push(Tick(T0 + 61 * S))
     pipeline.push(detection(T0 + 3 * S))
-    assert pipeline.left_out == {("tracker", "refused_too_late"): 1}
+    assert pipeline.left_out == {("late", "late"): 1}
 
 
 def detection(at_ns: int) -> Detection:
