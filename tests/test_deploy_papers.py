@@ -45,7 +45,10 @@ def any_service() -> Any:
 @pytest.fixture(scope="module")
 def metrics() -> set[str]:
     part = any_service()
-    made = Metrics(part, part, part, part, part, [part], part, part, StreamClock(), Upkeep(), None)
+    log: Any = SimpleNamespace(counts={"payload": 1})
+    made = Metrics(
+        part, part, part, part, part, [part], part, part, StreamClock(), Upkeep(), None, log
+    )
     samples = re.findall(r"^(straja_\w+)", made.text().decode(), re.MULTILINE)
     assert len(samples) > 15
     return set(samples)

@@ -183,6 +183,10 @@ class Picture(Protocol):
         """Since when the broker is out of reach, or None."""
         ...
 
+    def broker_cut_offs(self) -> int | None:
+        """Connections the broker ended for what was published; None where its log is not read."""
+        ...
+
 
 Live = FeedEntry | Proof | SensorHealth | GatewayHealth
 """What a listener may be sent."""

@@ -19,6 +19,7 @@ class Environment:
         database_url: PostgreSQL address, ``STRAJA_DATABASE_URL``; holds a password, never shown.
         data: folder for spool, ring and worker state, ``STRAJA_DATA``.
         site: site file, ``STRAJA_SITE``; None for the default site.
+        broker_log: the broker's log, where it is a NATS server, ``STRAJA_BROKER_LOG``.
         listen: ``host:port`` of the console, ``STRAJA_LISTEN``.
         certificate: TLS certificate of the console, ``STRAJA_TLS_CERTIFICATE``.
         key: its key, ``STRAJA_TLS_KEY``.
@@ -28,6 +29,7 @@ class Environment:
     database_url: str = field(repr=False)
     data: Path
     site: Path | None = None
+    broker_log: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     certificate: Path | None = None
@@ -57,6 +59,7 @@ class Environment:
             database_url=_needed(variables, "STRAJA_DATABASE_URL", "postgresql://host/straja"),
             data=Path(variables.get("STRAJA_DATA", "straja-data")).absolute(),
             site=_path(variables, "STRAJA_SITE"),
+            broker_log=_path(variables, "STRAJA_BROKER_LOG"),
             host=host,
             port=port,
             certificate=certificate,

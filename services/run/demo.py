@@ -194,6 +194,7 @@ class Demo:
             {
                 **trust,
                 "STRAJA_BROKER_URL": broker.url,
+                "STRAJA_BROKER_LOG": str(broker.log_path),
                 "STRAJA_DATABASE_URL": database.url,
                 "STRAJA_DATA": str(self._data),
                 "STRAJA_LISTEN": f"127.0.0.1:{port}",

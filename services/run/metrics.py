@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.alerts.feed import Feed
+from services.embedded.nats_log import NatsLog
 from services.mqtt import Reports
 from services.recording.ring import Ring
 from services.run.catching_up import CatchingUp
@@ -57,6 +58,7 @@ class Metrics(Collector):
         clock: StreamClock,
         upkeep: Upkeep,
         catching_up: CatchingUp | None,
+        broker_log: NatsLog | None = None,
     ) -> None:
         """Take where the counts are."""
         self._engine = engine
@@ -70,6 +72,7 @@ class Metrics(Collector):
         self._clock = clock
         self._upkeep = upkeep
         self._catching_up = catching_up
+        self._broker_log = broker_log
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -133,6 +136,14 @@ class Metrics(Collector):
         for names, times in sorted(self._engine.left_out.items()):
             left_out.add_metric(names, times)
         yield left_out
+        cut_off = CounterMetricFamily(
+            "straja_broker_cut_offs",
+            "Connections the broker ended for what was published, by reason; from its log",
+            labels=["reason"],
+        )
+        for reason, times in self._broker_log.counts.items() if self._broker_log else ():
+            cut_off.add_metric([reason], times)
+        yield cut_off
         for name, text in _WORKER_COUNTS.items():
             value = sum(getattr(w.counts, name) for w in self._workers if w.counts is not None)
             family = CounterMetricFamily(f"straja_worker_{name}", text)

@@ -14,11 +14,13 @@ class LivePicture:
         ledger: Callable[[], Ledger],
         database_away_since_ns: Callable[[], int | None],
         broker_away_since_ns: Callable[[], int | None],
+        broker_cut_offs: Callable[[], int | None],
     ) -> None:
         """Take where to look; nothing is copied."""
         self._ledger = ledger
         self._database = database_away_since_ns
         self._broker = broker_away_since_ns
+        self._cut_offs = broker_cut_offs
         self._proof: Proof | None = None
 
     def take(self, proof: Proof) -> None:
@@ -45,3 +47,7 @@ class LivePicture:
     def broker_away_since_ns(self) -> int | None:
         """Since when the broker is out of reach, or None."""
         return self._broker()
+
+    def broker_cut_offs(self) -> int | None:
+        """Connections the broker ended for what was published; None where its log is not read."""
+        return self._cut_offs()

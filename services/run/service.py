@@ -28,6 +28,7 @@ from services.alerts.feed import Feed
 from services.alerts.ports import FeedEntry, Live
 from services.alerts.release import release
 from services.config.environment import Environment
+from services.embedded.nats_log import NatsLog
 from services.events import (
     Command,
     Conclusion,
@@ -43,6 +44,7 @@ from services.mqtt import BrokerAddress, Publisher, Reports
 from services.recording.keep import expire
 from services.recording.ring import Ring
 from services.run import ring_folders
+from services.run.broker_log import follow
 from services.run.catching_up import CatchingUp
 from services.run.clock import StreamClock
 from services.run.engine import Engine
@@ -167,6 +169,7 @@ class _Service:
         store: Store,
         ring: Ring | None,
         door: socket.socket,
+        broker_log: NatsLog | None,
     ) -> None:
         self._environment = environment
         self._options = options
@@ -176,6 +179,7 @@ class _Service:
         self._store = store
         self._ring = ring
         self._door = door
+        self._broker_log = broker_log
         self._address = BrokerAddress.parse(environment.broker_url, os.environ)
         self._feed = Feed(limit=_LISTENER_QUEUE)
         self._notices = Notices()
@@ -197,6 +201,7 @@ class _Service:
             lambda: pipeline.ledger,
             lambda: store.away_since_ns,
             lambda: self._reports.away_since_ns,
+            lambda: sum(broker_log.counts.values()) if broker_log else None,
         )
         self._upkeep = Upkeep()
         self._workers = [
@@ -215,6 +220,7 @@ class _Service:
             self._clock,
             self._upkeep,
             self._catching_up,
+            broker_log,
         )
 
     @classmethod
@@ -245,7 +251,11 @@ class _Service:
             await _let_go(environment.data / "ring", options.frame_workers)
             folder = ring_folders.small(environment.data / "ring")
             ring = stack.enter_context(Ring(folder, options.ring_bytes // 8, site_text=site_text))
-        service = cls(environment, options, site, site_text, store, ring, door)
+        broker_log = None
+        if environment.broker_log:
+            broker_log = NatsLog(environment.broker_log)
+            stack.callback(broker_log.close)
+        service = cls(environment, options, site, site_text, store, ring, door, broker_log)
         await service._engine.recover()
         # A replay that was begun before is still where it had come to.
         service._clock.hear(max((one.at_ns for one in service._picture.sensors()), default=0))
@@ -263,6 +273,7 @@ class _Service:
             self._drain(),
             self._maintain(),
             self._follow_site(),
+            follow(self._broker_log),
             *(worker.run() for worker in self._workers),
         ]
 

@@ -237,6 +237,7 @@ class Installation:
         """Addresses, as the environment gives them to commands."""
         return {
             "STRAJA_BROKER_URL": self.broker.url,
+            "STRAJA_BROKER_LOG": str(self.broker.log_path),
             "STRAJA_DATABASE_URL": self.postgres.url,
             "STRAJA_DATABASE_OWNER_URL": self.postgres.owner_url,
         }

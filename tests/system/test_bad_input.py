@@ -198,6 +198,14 @@ async def test_an_oversize_publish_cuts_its_gateway_off_and_nobody_else(
                         await clumsy.publish(walker.fibre.topic(Channel.REPORT), b" " * 9 * 2**20)
         assert field.again == 0
         await check_reports(installation, walker)
+    name = 'straja_broker_cut_offs_total{reason="payload"}'
+
+    async def counted() -> bool:
+        return (await service.metrics())[name] == before[name] + 1
+
+    await until(counted, "the connection that the broker ended is counted")
+    assert (await operator.get("/api/state"))["broker_cut_offs"] >= 1
+    assert '"the broker cut a client off"' in service.last_words()
     after = await service.metrics()
     for name in ("straja_broker_connections_total", "straja_frame_worker_starts_total"):
         assert after[name] == before[name], name

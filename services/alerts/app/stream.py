@@ -168,9 +168,13 @@ class FeedStream(Response):
             except TimeoutError:
                 continue
 
-    def _surroundings(self) -> tuple[int | None, int | None]:
+    def _surroundings(self) -> tuple[int | None, int | None, int | None]:
         picture = self._outside.picture
-        return picture.database_away_since_ns(), picture.broker_away_since_ns()
+        return (
+            picture.database_away_since_ns(),
+            picture.broker_away_since_ns(),
+            picture.broker_cut_offs(),
+        )
 
     async def _still_signed_in(self) -> bool:
         try:

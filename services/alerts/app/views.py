@@ -181,6 +181,10 @@ class StateView(View):
     now: str
     database_away_since: str | None
     broker_away_since: str | None
+    broker_cut_offs: int | None = Field(
+        description="connections the broker ended for what was published, since the service "
+        "started; null: its log is not read"
+    )
     proof: ProofView | None
 
 

@@ -24,6 +24,7 @@ def state_of(outside: Outside) -> views.StateView:
         now=time_to_text(now_ns),
         database_away_since=None if database is None else time_to_text(database),
         broker_away_since=None if broker is None else time_to_text(broker),
+        broker_cut_offs=picture.broker_cut_offs(),
         proof=None if proof is None else views.proof(proof, now_ns),
     )
 

@@ -124,6 +124,7 @@ export interface ServiceState {
   now: string;
   database_away_since: string | null;
   broker_away_since: string | null;
+  broker_cut_offs: number | null;
   proof: Proof | null;
 }
 

@@ -260,6 +260,7 @@ class FakePicture:
     last_proof: Proof | None = None
     database_away: int | None = None
     broker_away: int | None = None
+    cut_offs: int | None = None
 
     def sensors(self) -> Sequence[SensorHealth]:
         return self.sensor_states
@@ -275,6 +276,9 @@ class FakePicture:
 
     def broker_away_since_ns(self) -> int | None:
         return self.broker_away
+
+    def broker_cut_offs(self) -> int | None:
+        return self.cut_offs
 
 
 class FakeCommands:

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from services.alerts.app import AppSettings
 from services.alerts.app.settings import CONSOLE_FOLDER
-from services.events import Proof, Severity
+from services.events import GatewayHealth, Proof, Severity
 from tests.services.alerts.app.fakes import S, World, make_alert, silent_sensor
 from tests.services.alerts.app.serving import serving
 
@@ -233,6 +233,19 @@ async def test_with_the_database_away_alerts_appear_marked_and_nothing_is_missin
         await expect(rows).to_have_count(4)
         await expect(page.locator(".banner.database")).to_have_count(0)
         await expect(page.locator(".alert .unstored")).to_have_count(0)
+        assert faults == []
+
+
+async def test_connections_that_the_broker_cut_off_are_shown_beside_the_gateways() -> None:
+    world = LiveWorld()
+    world.picture.gateway_states.append(GatewayHealth("g7", "online", world.now_ns, 1, 1, 1, 0))
+    world.picture.cut_offs = 0
+    async with console(world) as (page, faults):
+        gateways = page.locator(".gateways")
+        await expect(gateways).to_contain_text("1 of 1 online")
+        await expect(gateways).not_to_contain_text("cut off")
+        world.picture.cut_offs = 3
+        await expect(gateways).to_contain_text("3 connections cut off by the broker")
         assert faults == []
 
 

@@ -214,6 +214,7 @@ export function Console({ session, language, setLanguage, signedOut }: Propertie
             <Sensors
               sensors={watch.sensors.values()}
               gateways={watch.gateways.values()}
+              cutOffs={service?.broker_cut_offs ?? 0}
               now_ms={now_ms}
             />
           )}

@@ -15,10 +15,12 @@ const SHOWN = 40;
 interface Properties {
   sensors: Iterable<Sensor>;
   gateways: Iterable<Gateway>;
+  /** Connections that the broker ended for what was published. */
+  cutOffs: number;
   now_ms: number;
 }
 
-export function Sensors({ sensors, gateways, now_ms }: Properties) {
+export function Sensors({ sensors, gateways, cutOffs, now_ms }: Properties) {
   const say = useSay();
   const all = [...sensors];
   const counts = new Map<SensorState, number>();
@@ -83,6 +85,7 @@ export function Sensors({ sensors, gateways, now_ms }: Properties) {
             received: sum(groups, "received").toLocaleString("en-GB").replaceAll(",", " "),
             rejected: sum(groups, "rejected"),
           })}
+          {cutOffs > 0 && <b class="cut"> · {say("gateways.cut", { count: cutOffs })}</b>}
         </p>
       )}
     </section>
