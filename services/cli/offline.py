@@ -118,7 +118,11 @@ def record(
     site: SiteFile = None,
     json_: Json = False,
 ) -> None:
-    """Write MQTT traffic to a file, bit by bit, until Ctrl-C or for --seconds."""
+    """Write MQTT traffic to a file, bit by bit, until Ctrl-C or for --seconds.
+
+    With it goes the site that the service applied, from the data folder's bundled database or that
+    of STRAJA_DATABASE_URL; where none is in reach, that of --site. Which one is said at the end.
+    """
     from services.run.capture import capture
     from services.run.logs import configure
 
@@ -138,7 +142,13 @@ def record(
                 advance=advance,
             )
         )
-    print(json.dumps(counts)) if json_ else say(f"{counts['messages']} messages in {file}")
+    if json_:
+        print(json.dumps(counts))
+    else:
+        say(
+            f"{counts['messages']} messages in {file}, with the site {counts['site']!r} of "
+            f"{counts['site_from']}"
+        )
 
 
 def replay(

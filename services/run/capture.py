@@ -4,9 +4,9 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,8 +19,11 @@ from services.mqtt import BrokerAddress, FrameReader
 from services.recording import Recorder
 from services.run.database import with_database
 from services.storage.commands import commands_between
+from services.storage.sites import applied_text
 
 _log = structlog.get_logger()
+
+ResultT = TypeVar("ResultT")
 
 _LIVE = "live"
 _TURN_S = 0.2
@@ -51,16 +54,18 @@ async def capture(
         file: the recording, which must not exist; it is created once the broker has taken the
             subscriptions.
         filters: topic filters.
-        site_path: site file that applies; the default site's where None.
+        site_path: site file where no database says which one the service applied; the default
+            site's where None.
         seconds: None for until ``stop``.
         stop: ends it.
-        database_url: of the service's database, for the operators' commands of that time.
+        database_url: of the service's database, for the site that it applied and the operators'
+            commands of that time.
         data: data folder whose bundled database has them instead.
         advance: told how many seconds were recorded.
 
     Returns:
-        Figures: messages, of these retained, commands (None where they could not be read), bytes
-        and messages dropped because the disk was too slow.
+        Figures: messages, of these retained, commands (None where they could not be read), bytes,
+        messages dropped because the disk was too slow, and the site with where it is from.
 
     Raises:
         ConfigError: where the file exists.
@@ -68,8 +73,9 @@ async def capture(
         SiteError: where the site file has faults.
         RecordingError: where the file cannot be written.
     """
-    site_file = site_path or default_site_path()
-    site = Site.load(site_file)
+    variables = {"STRAJA_DATABASE_URL": database_url} if database_url else {}
+    site_text, site_from = await _site_text(site_path, data, variables)
+    site = Site.parse(site_text, site_from)
     begin_ns = time.time_ns()
     head = {
         "run": _LIVE,
@@ -79,8 +85,6 @@ async def capture(
         "site": site.name,
         "site_hash": site.hash,
     }
-    site_text = site_file.read_text(encoding="utf-8")
-    variables = {"STRAJA_DATABASE_URL": database_url} if database_url else {}
     reader = FrameReader(
         broker,
         f"straja-record-{uuid.uuid4().hex[:12]}",
@@ -106,6 +110,8 @@ async def capture(
         "megabytes": round(recorder.payload_bytes / 1e6, 3),
         "file_megabytes": round(await asyncio.to_thread(os.path.getsize, file) / 1e6, 3),
         "dropped": reader.dropped,
+        "site": site.name,
+        "site_from": site_from,
         "seconds": round((time.time_ns() - begin_ns) / 1e9, 3),
     }
 
@@ -154,6 +160,19 @@ def _take(
         recorder.add(received)
 
 
+async def _site_text(
+    path: Path | None, data: Path | None, variables: Mapping[str, str]
+) -> tuple[str, str]:
+    """The site file that the service applied, else the one named; and where it is from."""
+    text = await _of_database(
+        data, variables, "the site that the service applied", lambda url: applied_text(url, _LIVE)
+    )
+    if text is not None:
+        return text, "the service's database"
+    file = path or default_site_path()
+    return await asyncio.to_thread(file.read_text, encoding="utf-8"), str(file)
+
+
 async def commands_of(
     data: Path | None, variables: Mapping[str, str], since_ns: int, to_ns: int
 ) -> list[Command] | None:
@@ -162,13 +181,25 @@ async def commands_of(
     Returns:
         None where no database is named, or it cannot be read, which is logged.
     """
+    return await _of_database(
+        data,
+        variables,
+        "operators' commands",
+        lambda url: commands_between(url, _LIVE, since_ns, to_ns),
+    )
+
+
+async def _of_database(
+    data: Path | None,
+    variables: Mapping[str, str],
+    what: str,
+    read: Callable[[str], Awaitable[ResultT]],
+) -> ResultT | None:
     if data is None and not variables.get("STRAJA_DATABASE_URL"):
         return None
     named = {name: value for name, value in variables.items() if name == "STRAJA_DATABASE_URL"}
     try:
-        return await with_database(
-            data, named, lambda url: commands_between(url, _LIVE, since_ns, to_ns)
-        )
+        return await with_database(data, named, read)
     except (StorageError, EmbeddedError, ConfigError) as error:
-        _log.warning("operators' commands are missing in the recording", reason=str(error))
+        _log.warning("missing in the recording, no database in reach", what=what, reason=str(error))
         return None

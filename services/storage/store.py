@@ -322,8 +322,11 @@ class Store:
         return await self._links.run(lambda c: snapshots.load(c, self._run), _OPEN_LIMIT_S)
 
     async def record_site(self, site: Site) -> bool:
-        """Keep a site's rows; False when this very site was kept before."""
-        return await self._links.run(lambda c: sites.record(c, site), _OPEN_LIMIT_S)
+        """Keep the site that this run applies; False when this very site was kept before."""
+        now_ns = self._now_ns()
+        return await self._links.run(
+            lambda c: sites.apply(c, self._run, site, now_ns), _OPEN_LIMIT_S
+        )
 
     async def site_text(self, site_hash: str) -> str | None:
         """The site file of a hash; None where it was never kept."""

@@ -1,16 +1,19 @@
 """Traffic of a real broker comes back bit by bit: recorded, and replayed beside live traffic."""
 
 import asyncio
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import pytest_asyncio
 
 from geo.default_site import default_site_path
 from geo.errors import BrokerError, ConfigError
-from services.embedded import EmbeddedNats, add_gateway
+from geo.site import Site
+from services.embedded import EmbeddedNats, EmbeddedPostgres, add_gateway
 from services.events import Command, Received
 from services.mqtt import BrokerAddress, FrameReader, Publisher
 from services.recording import Recorder, Recording
@@ -18,6 +21,8 @@ from services.run.capture import capture
 from services.run.inputs import open_input
 from services.run.playback import play_back
 from services.run.sources import as_item, frame_filters, report_filters
+from services.storage.migrate import migrate
+from services.storage.store import Store
 
 pytestmark = pytest.mark.system
 
@@ -125,6 +130,66 @@ async def test_a_recording_that_is_there_already_is_never_overwritten(
     with pytest.raises(ConfigError, match=r"a\.mcap' exists: name another file"):
         await capture(address, file, ["straja/#"], None, 0.2, asyncio.Event(), None)
     assert file.read_bytes() == before
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that PostgreSQL's user can reach too."""
+    with tempfile.TemporaryDirectory(prefix="straja-test-capture-", dir="/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+async def test_a_recording_embeds_the_site_that_the_service_applied_not_the_one_named(
+    address: BrokerAddress, tmp_path: Path, folder: Path
+) -> None:
+    named = tmp_path / "named.toml"
+    default = default_site_path().read_text(encoding="utf-8")
+    named.write_text(default.replace('name = "', 'name = "named-', 1), encoding="utf-8")
+    applied = Site.parse(default.replace('name = "', 'name = "applied-', 1), "applied")
+    other = Site.parse(default.replace('name = "', 'name = "other-', 1), "other")
+
+    async def record(name: str, url: str) -> tuple[str, str]:
+        file = tmp_path / f"{name}.mcap"
+        counts = await capture(
+            address, file, ["straja/v1/+/+/+/pose"], named, 0.1, asyncio.Event(), url
+        )
+        text = Recording(file).site_text
+        assert text is not None
+        site = Site.parse(text, name)
+        assert counts["site"] == site.name
+        assert Recording(file).head["site_hash"] == site.hash
+        return site.name, counts["site_from"]
+
+    async with EmbeddedPostgres(folder, fsync=False) as server:
+        await migrate(server.owner_url)
+        assert await record("never ran", server.url) == (Site.load(named).name, str(named))
+        for run, site in (("live", other), ("live", applied), ("night-1", other)):
+            store = await Store.open(
+                server.url, tmp_path / "spool", run, "RO", ["RO"], time.time_ns
+            )
+            await store.record_site(site)
+            await store.record_site(site)
+            await store.close()
+        database = "the service's database"
+        assert await record("ran", server.url) == (applied.name, database)
+        # A site that was applied before is applied again.
+        store = await Store.open(server.url, tmp_path / "spool", "live", "RO", ["RO"], time.time_ns)
+        assert not await store.record_site(other)
+        await store.close()
+        assert await record("ran again", server.url) == (other.name, database)
+        async with await psycopg.AsyncConnection.connect(server.owner_url) as connection:
+            cursor = await connection.execute(
+                "SELECT run, object FROM audit WHERE what = 'site applied' ORDER BY sequence"
+            )
+            assert await cursor.fetchall() == [
+                ("live", other.hash),
+                ("live", applied.hash),
+                ("night-1", other.hash),
+                ("live", other.hash),
+            ]
+        away = server.url
+    assert await record("away", away) == (Site.load(named).name, str(named))
 
 
 def night(path: Path) -> tuple[Path, list[Received], Command]:
