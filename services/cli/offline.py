@@ -195,19 +195,32 @@ def keep(
     sensor: Annotated[
         list[str] | None, typer.Option(help="Sensors of the stretch; all if not given.")
     ] = None,
+    from_chainage: Annotated[
+        float | None, typer.Option(help="Or: where it begins, metres along the border line.")
+    ] = None,
+    to_chainage: Annotated[float | None, typer.Option(help="Where it ends.")] = None,
     data: Annotated[Path, typer.Option(help="The service's data folder.")] = Path("straja-data"),
     json_: Json = False,
 ) -> None:
     """Keep a stretch and time of the ring of recordings, with a reason and an end.
 
+    A stretch of the border line takes the sensors whose place or cable lies in it by the site that
+    applied, and all that move.
+
     Operators' commands of that time come from the data folder's bundled database, or from that of
     STRAJA_DATABASE_URL.
     """
+    from geo.errors import ConfigError
     from services.recording.keep import keep as keep_stretch
     from services.run.capture import commands_of
     from services.run.logs import configure
 
     configure()
+    chainage_m = None
+    if from_chainage is not None and to_chainage is not None:
+        chainage_m = (from_chainage, to_chainage)
+    elif from_chainage is not None or to_chainage is not None:
+        raise ConfigError("--from-chainage and --to-chainage go together: give both, or neither")
     bundled = data if (data / "postgres").is_dir() else None
     begin_ns, end_ns = round(since.timestamp() * 1e6) * 1_000, round(to.timestamp() * 1e6) * 1_000
     commands = asyncio.run(commands_of(bundled, os.environ, begin_ns, end_ns))
@@ -220,6 +233,7 @@ def keep(
             sensors=sensor or [],
             reason=reason,
             until=until,
+            chainage_m=chainage_m,
             commands=commands,
             advance=advance,
         )

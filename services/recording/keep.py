@@ -4,6 +4,7 @@ What is kept is copied out of the ring into a recording of its own, so that it c
 processed and replayed like any other; the ring goes on as before.
 """
 
+import difflib
 import hashlib
 import heapq
 import time
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from geo.errors import ConfigError, RecordingError
+from geo.site import Site
 from sensors.messages import time_to_text
 from services.events import Command, Received
 from services.recording.file import Recorder
 from services.recording.reading import Kept as Stored
 from services.recording.reading import Recording
+from services.recording.stretch import sensors_between
 
 _NS = 1_000_000_000
 _FRAMES = "frames"
@@ -34,6 +37,7 @@ class Kept:
 
     Attributes:
         begin_ns: first message that the ring still had; None where nothing was found.
+        sensors: of the stretch; empty for all.
         missing_s: seconds of the time asked for that the ring had let go already.
         left_out: damaged blocks of the ring that could not be copied.
         commands: operators' commands beside the messages; None where they could not be had.
@@ -49,6 +53,7 @@ class Kept:
     missing_s: float
     until_ns: int
     reason: str
+    sensors: tuple[str, ...] = ()
     left_out: int = 0
     commands: int | None = None
 
@@ -64,6 +69,7 @@ class Kept:
             "missing_s": round(self.missing_s, 3),
             "until": time_to_text(self.until_ns),
             "reason": self.reason,
+            "sensors": list(self.sensors),
             "left_out": self.left_out,
             "commands": self.commands,
         }
@@ -81,7 +87,8 @@ class Kept:
             if self.commands is None
             else f"; with {self.commands} commands of operators"
         )
-        return f"{self.messages} messages kept in {self.file} until {until}{missing}{commands}"
+        of = f" of {len(self.sensors)} sensors" if self.sensors else ""
+        return f"{self.messages} messages{of} kept in {self.file} until {until}{missing}{commands}"
 
 
 def keep(
@@ -93,6 +100,7 @@ def keep(
     sensors: Sequence[str],
     reason: str,
     until: datetime,
+    chainage_m: tuple[float, float] | None = None,
     commands: Sequence[Command] | None = None,
     advance: Callable[[float], None] = lambda _: None,
 ) -> Kept:
@@ -105,8 +113,10 @@ def keep(
         kept: folder for what is kept.
         since: first time.
         to: last time.
-        sensors: names of the sensors of the stretch; all where empty. What a gateway says of
-            itself is kept with any of its sensors.
+        sensors: names of the sensors of the stretch; all where empty and no chainage is given.
+            What a gateway says of itself is kept with any of its sensors.
+        chainage_m: begin and end of the stretch along the border line instead, metres: its
+            sensors are those of the site that applied.
         reason: why.
         until: when ``expire`` may remove it.
         commands: what operators decided in that time, which the ring does not hold; None where it
@@ -114,8 +124,10 @@ def keep(
         advance: told how many seconds of the time are done.
 
     Raises:
-        ConfigError: where times or reason cannot be.
-        RecordingError: where the ring has nothing of this time, or the disk takes no more.
+        ConfigError: where times, stretch or reason cannot be, or the ring knows no sensor of a
+            name.
+        RecordingError: where the ring has nothing of this time and stretch, or the disk takes no
+            more.
     """
     since_ns, to_ns, until_ns = _ns("--from", since), _ns("--to", to), _ns("--until", until)
     if to_ns <= since_ns:
@@ -125,6 +137,14 @@ def keep(
     if not reason.strip():
         raise ConfigError("--reason is empty: say why this is kept, such as an incident's id")
     parts = _parts(ring)
+    site_text = _site_text(parts, to_ns)
+    known = _known(parts)
+    if chainage_m is None:
+        _all_known(sensors, known)
+    elif sensors:
+        raise ConfigError("--sensor and --from-chainage both name a stretch: give one of them")
+    else:
+        sensors = _sensors_of(chainage_m, site_text, since_ns, to_ns, known)
     wanted = _Stretch(parts, sensors)
     state = _state_at(parts, since_ns, wanted)
     name = _name(since_ns, to_ns, sensors, reason)
@@ -141,7 +161,8 @@ def keep(
         "created_at": time_to_text(time.time_ns()),
         "commands": "" if commands is None else str(len(commands)),
     }
-    site_text = next((r.site_text for p in reversed(parts) for r in p if r.site_text), None)
+    if chainage_m is not None:
+        head["chainage_m"] = " ".join(f"{one:g}" for one in chainage_m)
     begin_ns: int | None = None
     fresh.unlink(missing_ok=True)  # of a keeping that was killed
     try:
@@ -179,6 +200,7 @@ def keep(
         missing_s=missing_ns / _NS,
         until_ns=until_ns,
         reason=reason,
+        sensors=tuple(sensors),
         left_out=sum(
             max(0, len(r.warnings) - (not r.closed)) for recordings in parts for r in recordings
         ),
@@ -224,6 +246,49 @@ class _Stretch:
         if len(levels) == 5 and levels[3] == "gateway":
             return levels[2] in self._groups
         return len(levels) == 6 and levels[4] in self._sensors
+
+
+def _known(parts: Sequence[Sequence[Recording]]) -> set[str]:
+    """Names of all sensors that the ring has something of."""
+    topics = {topic for recordings in parts for one in recordings for topic in one.topics()}
+    return {levels[4] for levels in (topic.split("/") for topic in topics) if len(levels) == 6}
+
+
+def _all_known(sensors: Sequence[str], known: set[str]) -> None:
+    for name in sensors:
+        if name not in known:
+            like = difflib.get_close_matches(name, known, 3) or sorted(known)[:3]
+            raise ConfigError(
+                f"--sensor is {name!r}: the ring has nothing of a sensor of this name; it has "
+                f"{len(known)}, among them {', '.join(like)}"
+            )
+
+
+def _sensors_of(
+    chainage_m: tuple[float, float],
+    site_text: str | None,
+    since_ns: int,
+    to_ns: int,
+    known: set[str],
+) -> list[str]:
+    if site_text is None:
+        raise RecordingError("the ring holds no site file: name the sensors with --sensor")
+    site = Site.parse(site_text, "the ring's site file")
+    there = sensors_between(site, since_ns, to_ns, *chainage_m)
+    if not there & known:
+        raise RecordingError(
+            f"the ring has nothing of the {len(there)} sensors from chainage {chainage_m[0]:g} to "
+            f"{chainage_m[1]:g}: give a longer stretch, or name sensors with --sensor"
+        )
+    return sorted(there & known)
+
+
+def _site_text(parts: Sequence[Sequence[Recording]], to_ns: int) -> str | None:
+    """The site file that applied last before a time's end."""
+    having = [one for recordings in parts for one in recordings if one.site_text is not None]
+    begun = [one for one in having if one.begin_ns is not None and one.begin_ns <= to_ns]
+    last = max(begun or having, key=lambda one: one.begin_ns or 0, default=None)
+    return None if last is None else last.site_text
 
 
 def _ns(option: str, moment: datetime) -> int:

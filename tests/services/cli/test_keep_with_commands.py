@@ -58,3 +58,13 @@ def test_with_a_database_commands_of_the_time_are_added(
     assert "with 1 commands of operators" in capsys.readouterr().err
     (file,) = (tmp_path / "kept").glob("*.mcap")
     assert [i.kind for i in Recording(file).items() if isinstance(i, Command)] == ["acknowledge"]
+
+
+def test_half_a_stretch_and_an_unknown_sensor_are_wrong_commands(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run([*words, "--from-chainage", "5000"]) == 2
+    assert "go together" in capsys.readouterr().err
+    assert main.run([*words, "--sensor", "f", "--sensor", "g"]) == 2
+    assert "--sensor is 'g'" in capsys.readouterr().err
+    assert not (tmp_path / "kept").exists()

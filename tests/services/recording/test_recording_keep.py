@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from geo.default_site import default_site_path
 from geo.errors import ConfigError, RecordingError
+from geo.site import Site
 from services.events import Command, Received
 from services.recording import Recording, Ring
 from services.recording.keep import Kept, expire, keep
@@ -96,6 +98,104 @@ def test_without_sensors_everything_of_the_time_is_kept_once(ring: Path) -> None
     heard = [one.item for one in Recording(kept.file).kept() if not one.told]
     key = lambda item: (item.received_at_ns, item.topic)  # noqa: E731
     assert sorted(heard, key=key) == sorted(traffic(), key=key)
+
+
+def test_a_mistyped_sensor_is_refused_by_name_and_nothing_is_kept(ring: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--sensor is 'fibre-11': .* it has 2, .*fibre-1"):
+        pin(ring, "fibre-2", "fibre-11")
+    assert not (ring.parent / "kept").exists()
+
+
+@pytest.fixture
+def border_ring(tmp_path: Path) -> Path:
+    site_text = default_site_path().read_text(encoding="utf-8")
+    site = Site.parse(site_text, "site")
+    folder = tmp_path / "ring"
+    with Ring(folder / "small", 8 * 2**20, site_text=site_text) as small:
+        for row in site.sensors:
+            topic = f"straja/v1/{row.group}/{row.kind}/{row.id}/status"
+            small.keep(Received(T0 + S, topic, b"{}"))
+        small.keep(Received(T0 + S, "straja/v1/g/fibre/stranger/status", b"{}"))
+    return folder
+
+
+def stretch(ring: Path, from_m: float, to_m: float, *sensors: str) -> Kept:
+    return keep(
+        ring,
+        ring.parent / "kept",
+        NIGHT,
+        NIGHT + timedelta(seconds=10),
+        sensors=sensors,
+        reason="incident 4f2a",
+        until=LATER,
+        chainage_m=(from_m, to_m),
+    )
+
+
+def test_a_stretch_takes_sensors_and_cables_that_lie_in_it_and_all_that_move(
+    border_ring: Path,
+) -> None:
+    site = Site.load(default_site_path())
+    kept = stretch(border_ring, 41_000.0, 46_000.0)
+    found = {
+        one.item.topic.split("/")[4]
+        for one in Recording(kept.file).kept()
+        if isinstance(one.item, Received)
+    }
+    assert found == set(kept.sensors)
+    by_kind: dict[str, set[str]] = {}
+    for name in found:
+        by_kind.setdefault(site.sensor(name).kind, set()).add(name)
+    # The default site's cables follow one another, 37.5 km each; its cameras stand 5 km apart.
+    assert by_kind.pop("fibre") == {"fibre-2"}
+    cameras = by_kind.pop("thermal")
+    assert 1 <= len(cameras) <= 2
+    for name in cameras:
+        place = site.sensor_place(name)
+        assert place is not None
+        assert 41_000.0 <= float(site.border.chainage(*place)[0]) <= 46_000.0
+    assert {kind: len(names) for kind, names in by_kind.items()} == {
+        "patrol": 30,
+        "vehicle": 4,
+        "boat": 3,
+        "aerial": 2,
+    }
+    assert Recording(kept.file).head["chainage_m"] == "41000 46000"
+    assert f"of {len(found)} sensors" in str(kept)
+
+
+def test_a_stretch_over_two_cables_takes_both(border_ring: Path) -> None:
+    kept = stretch(border_ring, 37_000.0, 38_000.0)
+    assert {name for name in kept.sensors if name.startswith("fibre")} == {"fibre-1", "fibre-2"}
+
+
+def test_a_stretch_that_cannot_be_is_refused(border_ring: Path) -> None:
+    for from_m, to_m, named in (
+        (5_000.0, 5_000.0, "--to-chainage"),
+        (-1.0, 5_000.0, "--from-chainage"),
+        (5_000.0, 9e9, "--to-chainage"),
+        (float("nan"), 5_000.0, "--from-chainage"),
+    ):
+        with pytest.raises(ConfigError, match=named):
+            stretch(border_ring, from_m, to_m)
+    with pytest.raises(ConfigError, match="give one of them"):
+        stretch(border_ring, 1_000.0, 5_000.0, "fibre-1")
+
+
+def test_a_stretch_without_a_sensor_in_the_ring_says_so(tmp_path: Path) -> None:
+    text = default_site_path().read_text(encoding="utf-8")
+    with Ring(tmp_path / "ring" / "small", 2**20, site_text=text) as small:
+        small.keep(Received(T0 + S, "straja/v1/g/fibre/stranger/status", b"{}"))
+    with pytest.raises(RecordingError, match="from chainage 1000 to 5000"):
+        stretch(tmp_path / "ring", 1_000.0, 5_000.0)
+
+
+def test_the_site_that_applied_then_is_taken_not_the_newest(tmp_path: Path) -> None:
+    folder = tmp_path / "ring" / "small"
+    for at_s, name in ((1, "then"), (9_000, "now")):
+        with Ring(folder, 4 * 2**20, site_text=f"name = '{name}'") as ring:
+            ring.keep(message(at_s, "fibre-1", "report", b"1", "g1"))
+    assert Recording(pin(tmp_path / "ring", "fibre-1").file).site_text == "name = 'then'"
 
 
 def ends(file: Path) -> int:
