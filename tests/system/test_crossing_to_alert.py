@@ -126,8 +126,8 @@ async def test_a_crossing_that_a_gateway_tells_of_late_is_one_late_alert(
             topic, payload = walker.step(begin_ns + step * NS // 2)
             await field.deliver(topic, payload)
         alert = await operator.alert_of(walker)
-        history = await operator.history(alert["id"])
-        assert "late: its reports came only now" in history[0]["text"]
+        raised = (await operator.history(alert["id"]))[0]["change"]
+        assert "late: its reports came only now" in raised["explanation"]["text"]
 
         async def counted() -> bool:
             metrics = await service.metrics()

@@ -109,8 +109,12 @@ export function Console({ session, language, setLanguage, signedOut }: Propertie
     setShown(({ turn }) => ({ id, turn: turn + 1 }));
   };
 
+  // As soon as rows are drawn keys go by them; effects follow a moment later.
+  const rows = useRef<Alert[]>([]);
+  rows.current = alerts;
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
+      const alerts = rows.current;
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (target.closest("input, select, textarea")) return;
@@ -142,7 +146,7 @@ export function Console({ session, language, setLanguage, signedOut }: Propertie
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  });
+  }, [watch, session]);
 
   const signOut = async (): Promise<void> => {
     await api.signOut().catch(() => undefined);
