@@ -6,39 +6,20 @@ then and not before. There is no clock here: whoever runs this paces it.
 
 import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from geo.site import Site
 from geo.site_rows import Sensor
-from sensors.messages import ObjectClass, Pose, Report
+from sensors.messages import ObjectClass
 from sensors.scenes import Scene
 from sensors.simulators.fibre import GAUGE_M, RATE_HZ, FibreSimulator, FrameWriter, compile_kernels
 from sensors.simulators.gateway import HEARTBEAT_S, Desk, Emission, GatewayDesk, to_ns
-from sensors.simulators.mobile import DRONE_HEIGHT_M, Carrier
 from sensors.simulators.motion import seeded
 from sensors.simulators.noise import BLOCK
-from sensors.simulators.rawthermal import FRAME_S, RawCamera
-from sensors.simulators.thermal import ThermalCamera
+from sensors.simulators.sources import Source, sources_of
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
-QUIET_REPORT_EVERY = 10
-"""A camera that sees nothing says so each tenth look."""
-
-_POSE_EVERY_S = {"vehicle": 1.0, "patrol": 5.0, "boat": 2.0, "aerial": 1.0}
 _SEEN = (ObjectClass.PERSON, ObjectClass.VEHICLE, ObjectClass.ANIMAL, ObjectClass.UNKNOWN)
-
-
-class Source(Protocol):
-    """A sensor, or a part of one, that speaks at times of its own."""
-
-    def next_s(self) -> float:
-        """When it speaks next, in seconds from the scene's start."""
-        ...
-
-    def speak(self) -> list[Emission]:
-        """Speak, and go on to the next time."""
-        ...
 
 
 def simulate(
@@ -134,25 +115,8 @@ def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[S
             _Life(desk, phase, (ObjectClass.UNKNOWN,), told),
             _Frames(desk, simulator, frame_rows),
         ]
-    if row.kind == "thermal":
-        place = world.site.sensor_place(row.id) or (0.0, 0.0)
-        camera = ThermalCamera(row, *place, seed)
-        life = _Life(desk, phase, _SEEN, {})
-        if row.id in world.scene.raw_thermal:
-            return [life, _RawFrames(desk, RawCamera(camera, seed), world, phase)]
-        return [life, _Looks(desk, camera, world, phase)]
-    if row.id in world.own:
-        every = _POSE_EVERY_S[row.kind]
-        if row.id in world.reporting:
-            every = world.reporting[row.id].reports_every_s
-        height = DRONE_HEIGHT_M if row.kind == "aerial" else None
-        carrier = Carrier(row.id, world.own[row.id], seed, height)
-        found: list[Source] = [_Life(desk, phase, _SEEN, {})]
-        found.append(_Poses(desk, carrier, phase, every))
-        if row.kind in {"vehicle", "aerial"}:
-            found.append(_Scans(desk, carrier, world, phase))
-        return found
-    return []
+    watching = sources_of(world, row, desk, phase)
+    return [_Life(desk, phase, _SEEN, {}), *watching] if watching else []
 
 
 class _GatewayWord:
@@ -224,111 +188,3 @@ class _Frames:
             sent_at_ns,
         )
         return self._desk.pass_on(Emission(sent_at_ns, self._topic, payload, qos=0), sent_s)
-
-
-class _Looks:
-    """Reports of a camera that detects by itself: each second, or each tenth when empty."""
-
-    def __init__(self, desk: Desk, camera: ThermalCamera, world: World, phase: float) -> None:
-        self._desk = desk
-        self._camera = camera
-        self._world = world
-        self._phase = phase
-        self._number = 0
-
-    def next_s(self) -> float:
-        return 1.0 + self._number + 0.05 + self._phase
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        # Taken on whole seconds, so that one picture of the world serves all cameras.
-        t_s = 1.0 + self._number
-        boxes = self._camera.look(t_s, self._world.at(t_s))
-        self._number += 1
-        if not boxes and self._number % QUIET_REPORT_EVERY:
-            return []
-        report = Report(**self._desk.stamp(Channel.REPORT, t_s, sent_s), boxes=tuple(boxes))
-        return self._desk.send(Channel.REPORT, report, sent_s)
-
-
-class _RawFrames:
-    """Raw frames of a camera, 9 a second."""
-
-    def __init__(self, desk: Desk, camera: RawCamera, world: World, phase: float) -> None:
-        self._desk = desk
-        self._camera = camera
-        self._world = world
-        self._phase = phase
-        self._topic = desk.topic(Channel.FRAME)
-        self._number = 0
-
-    def next_s(self) -> float:
-        return self._phase + self._number * FRAME_S + 0.02
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        t_s = self._phase + self._number * FRAME_S
-        stamp = self._desk.stamp(Channel.FRAME, t_s, sent_s)
-        payload = self._camera.frame(self._number, t_s, self._world, stamp)
-        self._number += 1
-        at_ns = self._desk.start_ns + to_ns(sent_s)
-        return self._desk.pass_on(Emission(at_ns, self._topic, payload, qos=0), sent_s)
-
-
-class _Poses:
-    def __init__(self, desk: Desk, carrier: Carrier, phase: float, every_s: float) -> None:
-        self._desk = desk
-        self._carrier = carrier
-        self._every = every_s
-        self._phase = phase * every_s
-        self._number = 0
-
-    def next_s(self) -> float:
-        return self._phase + self._number * self._every + 0.02
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        self._number += 1
-        path = self._carrier.body.path
-        if not path.begins_s <= sent_s - 0.02 <= path.ends_s:
-            return []
-        position, heading, speed = self._carrier.place(sent_s - 0.02)
-        pose = Pose(
-            **self._desk.stamp(Channel.POSE, sent_s - 0.02, sent_s),
-            position=position,
-            heading_deg=heading,
-            heading_sigma_deg=None if heading is None else 0.6,
-            speed_mps=speed,
-        )
-        return self._desk.send(Channel.POSE, pose, sent_s)
-
-
-class _Scans:
-    """A vehicle's radar, or a drone's camera, each second."""
-
-    def __init__(self, desk: Desk, carrier: Carrier, world: World, phase: float) -> None:
-        self._desk = desk
-        self._carrier = carrier
-        self._world = world
-        self._phase = phase
-        self._number = 0
-
-    def next_s(self) -> float:
-        return 1.0 + self._number + 0.05 + self._phase
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        t_s = 1.0 + self._number
-        self._number += 1
-        if not self._carrier.body.is_there(t_s):
-            return []
-        everyone = self._world.at(t_s)
-        stamp = self._desk.stamp(Channel.REPORT, t_s, sent_s)
-        if self._desk.row.kind == "aerial":
-            report = Report(**stamp, sightings=tuple(self._carrier.sightings(t_s, everyone)))
-        elif self._desk.row.radar is not None:
-            plots = self._carrier.scan(t_s, self._desk.row.radar, everyone)
-            report = Report(**stamp, plots=tuple(plots))
-        else:
-            report = Report(**stamp)
-        return self._desk.send(Channel.REPORT, report, sent_s)
