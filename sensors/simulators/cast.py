@@ -1,6 +1,7 @@
 """The cast of a scene at a site: every actor's members, whenever they are there."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,11 +10,30 @@ import shapely
 from geo.crs import to_plane
 from geo.errors import SceneError
 from geo.site import Site
-from sensors.scenes import MAX_SPEED_MPS, Actor, ActorClass, Behaviour, Crossings, Scene
+from geo.site_rows import Crossing
+from sensors.scenes import (
+    Actor,
+    ActorClass,
+    Behaviour,
+    Crossings,
+    Patrol,
+    Scene,
+    top_speed_mps,
+)
 from sensors.simulators.motion import Body, FloatArray, Path, members, seeded
+from sensors.simulators.ways import along_border, back_and_forth, behind, wandering
 
 FARTHEST_M = 25_000.0
 """Waypoints farther than this from the border line are a slip of the pen."""
+
+# What follows its leader in a column, and at what distance, metres: wagons from coupling to
+# coupling, cars and boats by habit (assumed).
+_GAPS_M = {
+    ActorClass.TRAIN: 18.0,
+    ActorClass.VEHICLE: 30.0,
+    ActorClass.TRUCK: 50.0,
+    ActorClass.BOAT: 40.0,
+}
 
 
 @dataclass(frozen=True)
@@ -23,17 +43,24 @@ class Group:
     Attributes:
         id: the actor's id; for one of many crossings the id and its number.
         bodies: its members, the first one on the path.
+        lawful: whether it may be there without being one of ours.
     """
 
     id: str
     actor_class: ActorClass
     bodies: tuple[Body, ...]
     reports_every_s: float = 0.0
+    lawful: bool = False
 
     @property
     def path(self) -> Path:
         """Path of the first member."""
         return self.bodies[0].path
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What its members do."""
+        return self.bodies[0].behaviour
 
     @property
     def own_force(self) -> bool:
@@ -52,8 +79,9 @@ class Cast:
         """Put the scene's actors on the ground."""
         self.scene = scene
         self.site = site
-        self.fixed = tuple(
-            self._actor(actor, f"actor[{index}]") for index, actor in enumerate(scene.actor)
+        self.fixed = (
+            *(self._actor(one, f"actor[{n}]") for n, one in enumerate(scene.actor)),
+            *(self._patrol(one, f"patrol[{n}]") for n, one in enumerate(scene.patrol)),
         )
         self._places = [self._drawn(index) for index in range(len(scene.crossings))]
         self._crossing = lru_cache(maxsize=512)(self._make_crossing)
@@ -75,6 +103,13 @@ class Cast:
                     found.append(group)
         return found
 
+    def everyone(self) -> Iterator[Group]:
+        """Give all groups of a scene that has an end, or all but drawn crossings of one without."""
+        if self.scene.duration_s is None:
+            yield from self.fixed
+        else:
+            yield from self.between(0.0, self.scene.duration_s)
+
     def _actor(self, actor: Actor, key: str) -> Group:
         if actor.waypoints:
             east, north = self._on_border(actor, key)
@@ -95,65 +130,135 @@ class Cast:
             t_s = np.array([t_s[0], t_s[0] + (actor.duration_s or 0.0)])
             east, north = np.repeat(east, 2), np.repeat(north, 2)
         speed = np.hypot(np.diff(east), np.diff(north)) / np.diff(t_s)
-        if speed.max() > MAX_SPEED_MPS:
+        top = top_speed_mps(actor.actor_class, actor.behaviour)
+        if speed.max() > top:
             index = int(speed.argmax()) + 1
             raise SceneError(
-                f"{self.scene.name}: {key}.waypoints[{index}] takes {speed.max():.0f} m/s to "
-                f"reach: wanted at most {MAX_SPEED_MPS:g} m/s; check its t_s"
+                f"{self.scene.name}: {key}.waypoints[{index}] takes {speed.max():.1f} m/s to "
+                f"reach: wanted at most {top:g} m/s for class {actor.actor_class} and behaviour "
+                f"{actor.behaviour}; check its t_s"
             )
         path = Path(t_s, east, north)
-        bodies = members(
-            actor.id,
-            actor.count,
-            actor.actor_class,
-            actor.behaviour,
-            path,
-            self.scene.seed,
-            own_force=actor.own_force,
+        if actor.back_and_forth and actor.duration_s is not None:
+            path = back_and_forth(path, actor.duration_s)
+        bodies = self._members(actor, path, own_force=actor.own_force)
+        return Group(
+            actor.id, actor.actor_class, bodies, actor.reports_position_every_s, actor.lawful
         )
-        return Group(actor.id, actor.actor_class, tuple(bodies), actor.reports_position_every_s)
+
+    def _patrol(self, patrol: Patrol, key: str) -> Group:
+        self._check_chainage(patrol.chainage_m, f"{key}.chainage_m")
+        begins, ends = patrol.t_s
+        there = along_border(self.site, *patrol.chainage_m, patrol.offset_m, patrol.speed_mps)
+        path = back_and_forth(Path(there.t_s + begins, there.east_m, there.north_m), ends - begins)
+        bodies = self._members(patrol, path, own_force=True)
+        return Group(patrol.id, patrol.actor_class, bodies, patrol.reports_position_every_s)
+
+    def _members(self, row: Actor | Patrol, path: Path, *, own_force: bool) -> tuple[Body, ...]:
+        return self._group_of(
+            row.id, row.count, row.actor_class, row.behaviour, path, own_force=own_force
+        )
+
+    def _group_of(
+        self,
+        name: str,
+        count: int,
+        actor_class: ActorClass,
+        behaviour: Behaviour,
+        path: Path,
+        *,
+        own_force: bool = False,
+    ) -> tuple[Body, ...]:
+        """Members of a group: a column where they drive, a herd that strays, or side by side."""
+        seed = self.scene.seed
+        made: Sequence[Body] = members(
+            name, count, actor_class, behaviour, path, seed, own_force=own_force
+        )
+        gap = _GAPS_M.get(actor_class)
+        if gap is not None and behaviour is Behaviour.DRIVE:
+            return tuple(
+                replace(body, path=behind(path, n * gap), aside_m=(0.0, 0.0)) if n else body
+                for n, body in enumerate(made)
+            )
+        if actor_class is ActorClass.ANIMAL:
+            return tuple(
+                replace(body, path=wandering(path, seeded(seed, "straying", body.name)))
+                if n
+                else body
+                for n, body in enumerate(made)
+            )
+        return tuple(made)
 
     def _on_border(self, actor: Actor, key: str) -> tuple[FloatArray, FloatArray]:
-        border = self.site.border
         for index, (chainage, _, _) in enumerate(actor.waypoints):
-            if chainage > border.length_m:
-                raise SceneError(
-                    f"{self.scene.name}: {key}.waypoints[{index}] is "
-                    f"{list(actor.waypoints[index])}: wanted a chainage of 0 to "
-                    f"{border.length_m:.0f} m; metres from the tripoint near Beba Veche"
-                )
+            self._check_chainage((chainage,), f"{key}.waypoints[{index}]")
         points = np.array(actor.waypoints)
-        return border.point_at(points[:, 0], points[:, 1])
+        return self.site.border.point_at(points[:, 0], points[:, 1])
+
+    def _check_chainage(self, chainage_m: Sequence[float], key: str) -> None:
+        if max(chainage_m) > self.site.border.length_m:
+            raise SceneError(
+                f"{self.scene.name}: {key} is at chainage {max(chainage_m):g}: wanted 0 to "
+                f"{self.site.border.length_m:.0f} m; metres from the tripoint near Beba Veche"
+            )
 
     def _drawn(self, index: int) -> float:
         """Check a stream of crossings; how long one of them lasts at most, in seconds."""
         stream = self.scene.crossings[index]
-        places = [*stream.chainage_m, stream.first_chainage_m or 0.0]
-        if max(places) > self.site.border.length_m:
+        if stream.chainage_m is not None:
+            places = [*stream.chainage_m, stream.first_chainage_m or 0.0]
+            self._check_chainage(places, f"crossings[{index}].chainage_m")
+        else:
+            self._post(stream, index)
+        goes = 2.0 * _length_m(stream) / stream.speed_mps[0]
+        return goes + stream.stop_s[1] + stream.every_s
+
+    def _post(self, stream: Crossings, index: int = 0) -> Crossing:
+        """The border crossing that a stream goes through."""
+        posts = {row.id: row for row in self.site.crossings}
+        if stream.at_crossing not in posts:
             raise SceneError(
-                f"{self.scene.name}: crossings[{index}].chainage_m is {places}: wanted 0 to "
-                f"{self.site.border.length_m:.0f} m; metres from the tripoint near Beba Veche"
+                f"{self.scene.name}: crossings[{index}].at_crossing is {stream.at_crossing!r}: "
+                f"wanted a border crossing of the site ({', '.join(posts) or 'it has none'})"
             )
-        return 2.0 * _length_m(stream) / stream.speed_mps[0] + stream.every_s
+        return posts[stream.at_crossing]
 
     def _make_crossing(self, index: int, number: int) -> Group:
         stream = self.scene.crossings[index]
-        seed = self.scene.seed
-        draw = seeded(seed, "crossing", stream.id, number)
+        draw = seeded(self.scene.seed, "crossing", stream.id, number)
         begins = stream.first_t_s + number * stream.every_s
         if number:
             begins += draw.uniform(0.0, 0.5) * stream.every_s
-        chainage = draw.uniform(*stream.chainage_m)
-        if number == 0 and stream.first_chainage_m is not None:
-            chainage = stream.first_chainage_m
-        speed = draw.uniform(*stream.speed_mps)
+        if stream.chainage_m is None:
+            east, north = self._through(stream)
+            speed = draw.uniform(*stream.speed_mps)
+        else:
+            chainage = draw.uniform(*stream.chainage_m)
+            if number == 0 and stream.first_chainage_m is not None:
+                chainage = stream.first_chainage_m
+            speed = draw.uniform(*stream.speed_mps)
         count = int(draw.integers(stream.count[0], stream.count[1] + 1))
-        east, north = self._across(stream, chainage, draw)
-        duration = float(np.hypot(*np.subtract(*np.column_stack((east, north))))) / speed
-        path = Path(np.array([begins, begins + duration]), east, north)
+        if stream.chainage_m is not None:
+            east, north = self._across(stream, chainage, draw)
+        goes = float(np.hypot(*np.subtract(*np.column_stack((east, north))))) / speed
+        path = Path(np.array([begins, begins + goes]), east, north)
+        if stream.stop_s[1]:
+            share = stream.from_offset_m / (stream.from_offset_m - stream.to_offset_m)
+            path = _stopping(path, share, draw.uniform(*stream.stop_s))
         name = f"{stream.id}-{number + 1}"
-        bodies = members(name, count, stream.actor_class, stream.behaviour, path, seed)
-        return Group(name, stream.actor_class, tuple(bodies))
+        bodies = self._group_of(name, count, stream.actor_class, stream.behaviour, path)
+        return Group(name, stream.actor_class, bodies, lawful=stream.at_crossing is not None)
+
+    def _through(self, stream: Crossings) -> tuple[FloatArray, FloatArray]:
+        """Straight through the border crossing's place, at right angles to the line."""
+        east, north = to_plane(*self._post(stream).position)
+        chainage, _ = self.site.border.chainage(east, north)
+        sides = self.site.border.point_at(np.repeat(chainage, 2), np.array([0.0, 1.0]))
+        offset = np.array([stream.from_offset_m, stream.to_offset_m])
+        return (
+            np.asarray(east + offset * np.diff(sides[0])),
+            np.asarray(north + offset * np.diff(sides[1])),
+        )
 
     def _across(
         self, stream: Crossings, chainage: float, draw: np.random.Generator
@@ -176,20 +281,17 @@ def _length_m(stream: Crossings) -> float:
     return abs(stream.to_offset_m - stream.from_offset_m)
 
 
-def along_border(
-    site: Site, east_m: float, north_m: float, offset_m: float, reach_m: float, speed_mps: float
-) -> Path:
-    """Path of a patrol: along the border about its station, there and back for ever.
-
-    A road 250 m from the line, bent as the smoothed border is; places are taken each 250 m.
-    """
-    chainage, _ = site.border.chainage(east_m, north_m)
-    low = max(float(chainage) - reach_m, 0.0)
-    high = min(float(chainage) + reach_m, site.border.length_m)
-    stops = np.linspace(low, high, max(int((high - low) / 250.0) + 1, 2))
-    east, north = site.border.point_at(stops, np.full(stops.size, offset_m))
-    run = np.concatenate(([0.0], np.cumsum(np.hypot(np.diff(east), np.diff(north)))))
-    return Path(run / speed_mps, east, north, endless=True)
+def _stopping(path: Path, share: float, stop_s: float) -> Path:
+    """A path between two places with a stop at a share of it."""
+    (begins, ends), (e0, e1), (n0, n1) = path.t_s, path.east_m, path.north_m
+    arrives = begins + share * (ends - begins)
+    east, north = e0 + share * (e1 - e0), n0 + share * (n1 - n0)
+    stop = max(stop_s, 1.0)
+    return Path(
+        np.array([begins, arrives, arrives + stop, ends + stop]),
+        np.array([e0, east, east, e1]),
+        np.array([n0, north, north, n1]),
+    )
 
 
 def own_vehicle(name: str, path: Path, seed: int, actor_class: ActorClass) -> Body:

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import shapely
 
+from geo.cable import Placed
 from geo.errors import SceneError
 from geo.site import Site
 from geo.site_rows import Sensor
-from sensors.scenes import ActorClass, Scene
-from sensors.simulators.cast import Cast, along_border, own_vehicle
+from sensors.scenes import ActorClass, CableEvent, Scene
+from sensors.simulators.cast import Cast, own_vehicle
 from sensors.simulators.motion import Body, FloatArray, seeded
+from sensors.simulators.ways import about
 
 MOBILE = ("vehicle", "patrol", "boat", "aerial")
 
@@ -89,7 +91,7 @@ class World:
             )
         offset, reach, speed = _BEATS[row.kind]
         draw = seeded(self.scene.seed, "beat", row.id)
-        path = along_border(
+        path = about(
             self.site,
             *place,
             offset,
@@ -110,6 +112,19 @@ class World:
                 raise SceneError(
                     f"{name}: fault[{index}].kind is {fault.kind!r}: wanted silent, the only fault "
                     "that a fibre's frames can have so far"
+                )
+        for index, event in enumerate(self.scene.cable_event):
+            cables = {row.id: row for row in site.cables}
+            if event.at_cable not in cables:
+                raise SceneError(
+                    f"{name}: cable_event[{index}].at_cable is {event.at_cable!r}: wanted a cable "
+                    f"of the site ({', '.join(cables)})"
+                )
+            length = site.cable(event.at_cable).length_m
+            if event.distance_m > length:
+                raise SceneError(
+                    f"{name}: cable_event[{index}].distance_m is {event.distance_m:g}: wanted "
+                    f"0 to {length:.0f} m, the length of {event.at_cable}"
                 )
         for actor in self.reporting:
             if not site.has_sensor(actor) or site.sensor(actor).kind not in MOBILE:
@@ -146,24 +161,32 @@ class World:
         return tuple(rows)
 
     def _distance_m(self, row: Sensor) -> float:
-        """From a sensor, or its cable, to the nearest waypoint of any actor."""
-        points = shapely.points(*self.waypoints())
+        """From a sensor, or its cable, to where anything happens."""
         if row.id in self.reporting:
             return 0.0
         if row.kind == "fibre" and row.cable is not None:
-            return float(shapely.distance(self.site.cable(row.cable).line, points).min())
+            return float(shapely.distance(self.site.cable(row.cable).line, self.places))
         place = self.site.sensor_place(row.id)
         if place is None:
             return float("inf")
-        return float(shapely.distance(shapely.Point(*place), points).min())
+        return float(shapely.distance(shapely.Point(*place), self.places))
 
-    def waypoints(self) -> tuple[FloatArray, FloatArray]:
-        """All actors' waypoints in the plane (east_m, north_m)."""
-        paths = [group.path for group in self.cast.fixed]
-        return (
-            np.concatenate([path.east_m for path in paths]),
-            np.concatenate([path.north_m for path in paths]),
-        )
+    @cached_property
+    def places(self) -> shapely.GeometryCollection:
+        """Where anything happens, in the plane: everyone's ways, and cable events."""
+        ways = [
+            shapely.LineString(np.column_stack((group.path.east_m, group.path.north_m)))
+            for group in self.cast.everyone()
+        ]
+        events = [
+            shapely.Point(float(placed.east_m), float(placed.north_m))
+            for placed in map(self.place_of, self.scene.cable_event)
+        ]
+        return shapely.GeometryCollection([*ways, *events])
+
+    def place_of(self, event: CableEvent) -> Placed:
+        """Where in the plane something is done to a cable."""
+        return self.site.cable(event.at_cable).place(event.distance_m)
 
     def fibre_window(self, row: Sensor) -> tuple[int, int] | None:
         """First channel and count that a fibre sends; None for all, or where none is near."""
@@ -173,15 +196,7 @@ class World:
         cable = self.site.cable(row.cable)
         placed = cable.place(cable.channel_distance(np.arange(cable.settings.channel_count)))
         channels = shapely.points(np.column_stack((placed.east_m, placed.north_m)))
-        paths = [
-            np.asarray(
-                shapely.distance(
-                    channels, shapely.LineString(np.column_stack((path.east_m, path.north_m)))
-                )
-            )
-            for path in (group.path for group in self.cast.fixed)
-        ]
-        found = np.flatnonzero(np.min(paths, axis=0) <= reach)
+        found = np.flatnonzero(shapely.distance(channels, self.places) <= reach)
         if not found.size:
             return None
         return int(found[0]), int(found[-1] - found[0]) + 1

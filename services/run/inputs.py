@@ -29,7 +29,10 @@ from services.run.das import FRAME_S, das_messages, identity_of, read_patches
 _NS = 1_000_000_000
 _ADVANCE_NS = _NS // 4
 _SITE_KEYS = frozenset({"home_party", "parties", "area", "cables", "sectors", "format"})
-_SCENE_KEYS = frozenset({"seed", "actor", "crossings", "fault", "start", "duration_s"})
+_SCENE_KEYS = frozenset(
+    {"seed", "start", "duration_s", "weather", "background"}
+    | {"actor", "patrol", "crossings", "cable_event", "fault"}
+)
 
 Advance = Callable[[float], None]
 """Told how many seconds of the input are done."""

@@ -53,16 +53,19 @@ def test_a_scene_is_read_with_its_units_and_defaults() -> None:
         (HEAD + WALKER.replace("person", "train") + WAY, "trains are not simulated yet"),
         (HEAD + WALKER.replace("walk", "crawl") + WAY, "crawling is not simulated yet"),
         (HEAD + WALKER.replace("walk", "drive") + WAY, "behaviour drive only with class"),
-        (HEAD + "[weather]\nwind_mps = 3.0\n", "weather is not simulated yet"),
+        (HEAD + "[weather]\nwind_mps = 3.0\n", "no wind_mps; wind is not simulated yet"),
         (HEAD + '[[cable_event]]\nkind = "cut"\n', "cable events are not simulated yet"),
-        (HEAD + "colour = 3\n", "x.toml:5: colour is 3: wanted a key of the scene format"),
+        (
+            HEAD + "colour = 3\n",
+            "x.toml:5: colour is 3: wanted a key of the scene format, here one of name, seed",
+        ),
         (HEAD.replace("seed = 1\n", ""), "seed is missing"),
         (HEAD.replace("Z\n", "\n"), "x.toml:3: start is"),
         (HEAD + WALKER, "either waypoints or waypoints_lonlat"),
         (HEAD + WALKER + WAY.replace("60.0]]", "0.0]]"), "in order of t_s"),
         (HEAD + WALKER + WAY + WALKER + WAY, "each id once; w1"),
         (HEAD + WALKER + WAY + "reports_position_every_s = 5\n", "own_force = true"),
-        (HEAD + "within_m = 100\n", "only with [[actor]]"),
+        (HEAD + "within_m = 100\n", "or [[cable_event]] with within_m"),
         (
             HEAD + '[[fault]]\nsensor = "a"\nt_s = 0\nduration_s = 1\nkind = "flood"\n',
             "x.toml:9: fault[0].kind is 'flood'",
@@ -90,7 +93,10 @@ def test_a_missing_file_is_told_with_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("way", "told"),
     [
-        ("waypoints = [[900000.0, 0.0, 0.0], [81200.0, 0.0, 60.0]]", "wanted a chainage of 0 to"),
+        (
+            "waypoints = [[900000.0, 0.0, 0.0], [81200.0, 0.0, 60.0]]",
+            "waypoints[0] is at chainage 900000: wanted 0 to",
+        ),
         ("waypoints_lonlat = [[45.8, 20.7, 0.0], [45.8, 20.71, 60.0]]", "longitude comes first"),
         ("waypoints = [[81200.0, 0.0, 0.0], [99200.0, 0.0, 60.0]]", "check its t_s"),
     ],
