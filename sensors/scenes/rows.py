@@ -255,9 +255,9 @@ class Fault(Table):
     Attributes:
         kind: silent (nothing is sent), duplicate (all twice), reorder (pairs swap places),
             late (sent 2 s late), skew (its clock is 30 s fast), corrupt (payload cut in half),
-            stuck (the last report or frame again under new sequences and times), flood (20 times
-            its rate), restart (nothing for the duration, then a new session).
-            Frames of fibre can only be silent.
+            stuck (the last report, pose or frame again under new numbers and times; of a fibre
+            its last quarter of a second), flood (20 times as many reports and poses; a fibre's
+            frames in 20 pieces each), restart (nothing, then a new session).
     """
 
     sensor: Id

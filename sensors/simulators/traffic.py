@@ -5,12 +5,17 @@ then and not before. There is no clock here: whoever runs this paces it.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geo.site import Site
 from geo.site_rows import Sensor
 from sensors.messages import ObjectClass
 from sensors.scenes import Scene
+from sensors.simulators.faults import FLOOD
 from sensors.simulators.fibre import GAUGE_M, RATE_HZ, FibreSimulator, FrameWriter, compile_kernels
 from sensors.simulators.gateway import HEARTBEAT_S, Desk, Emission, GatewayDesk, to_ns
 from sensors.simulators.motion import seeded
@@ -134,7 +139,7 @@ class _GatewayWord:
 
 
 class _Life:
-    """Registration at the start, then a status each heartbeat."""
+    """Registration at the start and after each restart; a status each heartbeat."""
 
     def __init__(
         self,
@@ -148,43 +153,87 @@ class _Life:
         self._told = told
         self._phase = phase
         self._beats = 0
+        self._starts = deque((0.0, *desk.faults.restarts_s))
 
     def next_s(self) -> float:
-        return self._phase + (self._beats - 1) * HEARTBEAT_S if self._beats else 0.0
+        beat_s = self._phase + self._beats * HEARTBEAT_S
+        return min(beat_s, self._starts[0]) if self._starts else beat_s
 
     def speak(self) -> list[Emission]:
-        if self._beats:
-            out = self._desk.status(self.next_s())
-        else:
-            out = self._desk.register(self._classes, **self._told)
+        now_s = self.next_s()
+        if self._starts and self._starts[0] == now_s:
+            self._starts.popleft()
+            return self._desk.register(self._classes, now_s, **self._told)
         self._beats += 1
-        return out
+        return self._desk.status(now_s)
 
 
 class _Frames:
-    """Frames of a fibre: sent when their last sample is there and 10 ms have passed."""
+    """Frames of a fibre: sent when their last sample is there and 10 ms have passed.
+
+    Which samples a fault touches is a matter of their time alone: frames end at its edges.
+    """
 
     def __init__(self, desk: Desk, simulator: FibreSimulator, rows: int) -> None:
         self._desk = desk
         self._simulator = simulator
-        self._writer = FrameWriter(desk.session, simulator)
         self._topic = desk.topic(Channel.FRAME)
         self._rows = rows
-        self._number = 0
+        self._edges = sorted({self._sample_at(edge_s) for edge_s in desk.faults.edges_s})
+        self._base = 0
+        self._session = desk.session
+        self._writer = FrameWriter(desk.session, simulator)
+        self._first = 0
+        self._count = self._length()
 
     def next_s(self) -> float:
-        return self._simulator.begin_s + (self._number + 1) * self._rows / RATE_HZ + 0.01
+        return self._at_s(self._first + self._count) + 0.01
 
     def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        first = self._number * self._rows
-        self._number += 1
+        sent_s, first, rows = self.next_s(), self._first, self._count
+        measured_s, within_s = self._at_s(first), self._at_s(first + 0.5)
+        self._first += rows
+        self._count = self._length()
+        faults = self._desk.faults
+        if faults.has("restart", within_s):
+            return []
+        self._desk.begin(within_s)
+        if self._session != self._desk.session:
+            self._session, self._base = self._desk.session, first
+            self._writer = FrameWriter(self._session, self._simulator)
+        sequence = self._desk.next_sequence(Channel.FRAME)
+        if faults.has("silent", within_s):
+            return []
+        skew_ns = to_ns(faults.skew_s(within_s))
         sent_at_ns = self._desk.start_ns + to_ns(sent_s)
         payload = self._writer.write(
-            self._simulator.samples(first, self._rows),
-            self._desk.next_sequence(Channel.FRAME),
-            first,
-            self._desk.start_ns + to_ns(self._simulator.begin_s + first / RATE_HZ),
-            sent_at_ns,
+            self._samples(first, rows, faults.began_s("stuck", within_s)),
+            sequence,
+            first - self._base,
+            self._desk.start_ns + to_ns(measured_s) + skew_ns,
+            sent_at_ns + skew_ns,
         )
-        return self._desk.pass_on(Emission(sent_at_ns, self._topic, payload, qos=0), sent_s)
+        return self._desk.pass_on(Emission(sent_at_ns, self._topic, payload, qos=0), within_s)
+
+    def _samples(self, first: int, rows: int, stuck_s: float | None) -> NDArray[np.int16]:
+        """Samples; of a stuck interrogator the last quarter of a second again and again."""
+        if stuck_s is None:
+            return self._simulator.samples(first, rows)
+        since = self._sample_at(stuck_s)
+        kept = self._simulator.samples(max(since - BLOCK, 0), BLOCK)
+        return kept[(first - since + np.arange(rows)) % BLOCK]
+
+    def _length(self) -> int:
+        """Rows of the next frame: to the next whole frame, or the next edge of a fault."""
+        rows = self._rows
+        if self._desk.faults.has("flood", self._at_s(self._first + 0.5)):
+            rows = max(rows // FLOOD, 1)
+        ends = self._first - self._first % rows + rows
+        return min([ends, *(edge for edge in self._edges if edge > self._first)]) - self._first
+
+    def _at_s(self, sample: float) -> float:
+        return self._simulator.begin_s + sample / RATE_HZ
+
+    def _sample_at(self, t_s: float) -> int:
+        """First sample that is not before a time, to a thousandth of its length."""
+        return max(int(np.ceil((t_s - self._simulator.begin_s) * RATE_HZ - 1e-3)), 0)

@@ -108,11 +108,6 @@ class World:
                     f"{name}: fault[{index}].sensor is {fault.sensor!r}: wanted a sensor "
                     "of the site"
                 )
-            if site.sensor(fault.sensor).kind == "fibre" and fault.kind != "silent":
-                raise SceneError(
-                    f"{name}: fault[{index}].kind is {fault.kind!r}: wanted silent, the only fault "
-                    "that a fibre's frames can have so far"
-                )
         for index, event in enumerate(self.scene.cable_event):
             cables = {row.id: row for row in site.cables}
             if event.at_cable not in cables:
