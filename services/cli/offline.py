@@ -89,6 +89,7 @@ def process(
             out,
             run=run or source_input.run,
             mark=source_input.mark,
+            faults=source_input.faults,
         )
     figures = {
         "messages": counts.messages,

@@ -19,12 +19,13 @@ from geo.default_site import default_site_path
 from geo.errors import ConfigError, RecordingError, SceneError
 from geo.site import Site
 from sensors.messages import Mark
-from sensors.scenes import Scene, load
+from sensors.scenes import Fault, Scene, load
 from sensors.simulators.noise import BLOCK
 from sensors.simulators.traffic import simulate
 from services.events import Command, Received
 from services.recording.reading import Recording
 from services.run.das import FRAME_S, das_messages, identity_of, read_patches
+from services.run.extent import SceneFault
 
 _NS = 1_000_000_000
 _ADVANCE_NS = _NS // 4
@@ -47,6 +48,7 @@ class Input:
         site: with all its rows; the input's times say which of them apply.
         run: derived from the content.
         mark: given to everything heard instead of its own; None leaves it as it is.
+        faults: that a scene has on purpose.
         warnings: what is missing of it, one sentence each; grows while it is read.
     """
 
@@ -55,6 +57,7 @@ class Input:
     run: str
     _open: Callable[[], Iterator[Received | Command]]
     mark: Mark | None = None
+    faults: tuple[SceneFault, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     def items(self, advance: Advance) -> Iterator[Received | Command]:
@@ -168,7 +171,13 @@ def _scene(path: Path, site_path: Path | None, frame_rows: int) -> Input:
         site=site,
         run=f"scene-{identity_of(path)}",
         _open=partial(_emitted, scene, site, frame_rows),
+        faults=tuple(_fault(scene, one) for one in scene.fault),
     )
+
+
+def _fault(scene: Scene, fault: Fault) -> SceneFault:
+    begin_ns = scene.start_ns + round(fault.t_s * _NS)
+    return SceneFault(fault.sensor, fault.kind, begin_ns, begin_ns + round(fault.duration_s * _NS))
 
 
 def _emitted(scene: Scene, site: Site, frame_rows: int) -> Iterator[Received]:
