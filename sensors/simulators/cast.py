@@ -140,7 +140,7 @@ class Cast:
             )
         path = Path(t_s, east, north)
         if actor.back_and_forth and actor.duration_s is not None:
-            path = back_and_forth(path, actor.duration_s)
+            path = self._repeated(path, actor.duration_s, key)
         bodies = self._members(actor, path, own_force=actor.own_force)
         return Group(
             actor.id, actor.actor_class, bodies, actor.reports_position_every_s, actor.lawful
@@ -150,9 +150,16 @@ class Cast:
         self._check_chainage(patrol.chainage_m, f"{key}.chainage_m")
         begins, ends = patrol.t_s
         there = along_border(self.site, *patrol.chainage_m, patrol.offset_m, patrol.speed_mps)
-        path = back_and_forth(Path(there.t_s + begins, there.east_m, there.north_m), ends - begins)
+        path = Path(there.t_s + begins, there.east_m, there.north_m)
+        path = self._repeated(path, ends - begins, key)
         bodies = self._members(patrol, path, own_force=True)
         return Group(patrol.id, patrol.actor_class, bodies, patrol.reports_position_every_s)
+
+    def _repeated(self, path: Path, duration_s: float, key: str) -> Path:
+        try:
+            return back_and_forth(path, duration_s)
+        except ValueError as error:
+            raise SceneError(f"{self.scene.name}: {key} goes {error}; shorten its time") from error
 
     def _members(self, row: Actor | Patrol, path: Path, *, own_force: bool) -> tuple[Body, ...]:
         return self._group_of(

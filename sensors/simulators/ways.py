@@ -13,7 +13,10 @@ _STRAY_M = 4.0
 _STRAY_KEEPS = 0.85
 """An animal of a herd strays some metres and comes back within a minute (assumed)."""
 
-_MOST_POINTS = 20_000
+MOST_LEGS = 10_000
+"""So often something may go there or back in one scene."""
+
+_MOST_STEPS = 20_000
 
 
 def along_border(site: Site, from_m: float, to_m: float, offset_m: float, speed_mps: float) -> Path:
@@ -36,9 +39,15 @@ def about(
 
 
 def back_and_forth(path: Path, duration_s: float) -> Path:
-    """Go along a path, back and along it again until a time is over, then end where that is."""
+    """Go along a path, back and along it again until a time is over, then end where that is.
+
+    Raises:
+        ValueError: more than ``MOST_LEGS`` times.
+    """
     span = float(path.t_s[-1] - path.t_s[0])
-    legs = min(int(np.ceil(duration_s / span)), max(_MOST_POINTS // path.t_s.size, 1))
+    legs = int(np.ceil(duration_s / span))
+    if legs > MOST_LEGS:
+        raise ValueError(f"{legs} times there or back: wanted at most {MOST_LEGS} times")
     since = path.t_s - path.t_s[0]
     back = span - since[::-1]
     times, east, north = [since], [path.east_m], [path.north_m]
@@ -79,7 +88,7 @@ def behind(path: Path, gap_m: float) -> Path:
 def wandering(path: Path, draw: np.random.Generator) -> Path:
     """Stray about a path: steps that lead back in the end (a first-order autoregression)."""
     span = path.ends_s - path.begins_s
-    count = int(min(span / _STRAY_EVERY_S, _MOST_POINTS)) + 2
+    count = int(min(span / _STRAY_EVERY_S, _MOST_STEPS)) + 2
     t_s = np.unique(np.concatenate((np.linspace(path.begins_s, path.ends_s, count), path.t_s)))
     pushes = draw.normal(0.0, _STRAY_M * np.sqrt(1.0 - _STRAY_KEEPS**2), (2, t_s.size))
     aside = np.zeros((2, t_s.size))
