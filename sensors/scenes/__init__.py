@@ -11,6 +11,7 @@ from sensors.scenes.kinds import ActorClass, Behaviour, top_speed_mps
 from sensors.scenes.reading import load, parse
 from sensors.scenes.rows import Actor, CableEvent, Crossings, Fault, Patrol, Weather
 from sensors.scenes.scene import Scene
+from sensors.scenes.writing import write
 
 __all__ = [
     "Actor",
@@ -25,4 +26,5 @@ __all__ = [
     "load",
     "parse",
     "top_speed_mps",
+    "write",
 ]

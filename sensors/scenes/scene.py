@@ -55,12 +55,12 @@ class Scene(Table):
     seed: int = Field(ge=0, lt=2**32)
     start: Annotated[datetime, AfterValidator(_zoned)]
     duration_s: float | None = Field(None, gt=0.0, le=1e8)
-    site: str = Field("default", min_length=1)
+    site: str = Field(default="default", min_length=1)
     background: Annotated[str, Field(min_length=1), AfterValidator(_background)] = SYNTHETIC
     sensors: tuple[str, ...] = ()
     within_m: float | None = Field(None, gt=0.0)
     fibre_window_m: float | None = Field(None, gt=0.0)
-    raw_thermal: tuple[Id, ...] = Field((), max_length=2)
+    raw_thermal: tuple[Id, ...] = Field(default=(), max_length=2)
     own_forces: bool = True
     weather: Weather = Weather()
     actor: tuple[Actor, ...] = ()
