@@ -13,6 +13,9 @@ from services.cli.common import Json, SiteFile
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: straja score --truth truth.jsonl --out-dir results --json")(score)
+    app.command(epilog="Example: straja compare results-before results-after --html report.html")(
+        compare
+    )
 
 
 def score(
@@ -46,3 +49,44 @@ def score(
         print(json.dumps({**figures, "details": rows} if details else figures))
     else:
         print(table(figures))
+
+
+def compare(
+    before: Annotated[
+        Path,
+        typer.Argument(help="Folder of a run, folder of runs, or saved score.", exists=True),
+    ],
+    after: Annotated[Path, typer.Argument(help="Likewise.", exists=True)],
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(help="Truth of the runs, in order of their names; else their truth.jsonl."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    delay_s: Annotated[float, typer.Option(min=0.0, help="An alert may come later by this.")] = 2.0,
+    place_m: Annotated[float, typer.Option(min=0.0, help="And be farther off by this.")] = 10.0,
+    missed: Annotated[int, typer.Option(min=0, help="So many may be newly missed.")] = 0,
+    causeless: Annotated[
+        int, typer.Option(min=0, help="So many alerts without cause may be new.")
+    ] = 0,
+    moved: Annotated[
+        int, typer.Option(min=0, help="So many crossings may be later, farther, repeated.")
+    ] = 0,
+    mark: Annotated[Mark | None, typer.Option(help="Only what has this mark.")] = None,
+    site: SiteFile = None,
+    json_: Json = False,
+) -> int:
+    """Say what changed from one result to another: exit code 1 where anything is worse."""
+    from services.compare.changes import Tolerances
+    from services.compare.page import as_html
+    from services.compare.reports import as_junit, as_table, as_values
+    from services.run.comparing import compare_results
+
+    tolerances = Tolerances(delay_s, place_m, missed, causeless, moved)
+    found = compare_results(before, after, truth or [], site, mark, tolerances)
+    if html is not None:
+        html.write_text(as_html(found), encoding="utf-8")
+    if junit is not None:
+        junit.write_text(as_junit(found), encoding="utf-8")
+    print(json.dumps(as_values(found)) if json_ else as_table(found))
+    return int(found.is_worse)

@@ -64,11 +64,11 @@ def pairs_of(
     found += [(folder / TRUTH_FILE, folder) for folder in inside]
     if not found:
         raise ConfigError("nothing to score: give --truth FILE and --out-dir DIR, or --runs DIR")
-    names = _names([folder for _, folder in found])
+    names = names_of([folder for _, folder in found])
     return [Pair(name, *one) for name, one in zip(names, found, strict=True)]
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
+def names_of(folders: Sequence[Path]) -> list[str]:
     """Names of runs: their folders', with as many parents as tell them apart."""
     for depth in range(1, 8):
         names = ["/".join(folder.resolve().parts[-depth:]) for folder in folders]
