@@ -60,7 +60,8 @@ class TruthPoint:
 
 
 _NAMES = {"at_ns": "at", "actor_class": "class"}
-_KEYS = {_NAMES.get(one.name, one.name): one.name for one in dataclasses.fields(TruthPoint)}
+KEYS = {_NAMES.get(one.name, one.name): one.name for one in dataclasses.fields(TruthPoint)}
+"""Keys of a line of truth, and the fields that they are."""
 _CABLE_KEYS = ("event", "cable", "distance_m")
 _MAY_MISS = {"behaviour", "lawful", *_CABLE_KEYS}
 _POINT = TypeAdapter(TruthPoint)
@@ -70,7 +71,7 @@ def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
     """Write points as JSON Lines; how many there were."""
     count = 0
     for point in points:
-        row = {key: getattr(point, name) for key, name in _KEYS.items()}
+        row = {key: getattr(point, name) for key, name in KEYS.items()}
         row["at"] = time_to_text(point.at_ns)
         if point.event is None:
             for key in _CABLE_KEYS:
@@ -101,10 +102,10 @@ def _read(line: str, number: int) -> TruthPoint:
         raise SceneError(f"{here}: wanted one JSON object a line ({error})") from error
     if not isinstance(row, dict):
         raise SceneError(f"{here}: wanted one JSON object a line, not {row!r:.60}")
-    unknown = sorted(row.keys() - _KEYS)
+    unknown = sorted(row.keys() - KEYS)
     if unknown:
-        raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(_KEYS)}")
-    missing = [key for key in _KEYS if key not in row and key not in _MAY_MISS]
+        raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(KEYS)}")
+    missing = [key for key in KEYS if key not in row and key not in _MAY_MISS]
     if missing:
         raise SceneError(f"{here}: {missing[0]} is missing: wanted it")
     try:
@@ -112,7 +113,7 @@ def _read(line: str, number: int) -> TruthPoint:
     except ValueError as error:
         raise SceneError(f"{here}: at is {row['at']!r:.60}: wanted {error}") from error
     try:
-        point = _POINT.validate_python({_KEYS[key]: value for key, value in row.items()})
+        point = _POINT.validate_python({KEYS[key]: value for key, value in row.items()})
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = _NAMES.get(str(fault["loc"][0]), str(fault["loc"][0]))
