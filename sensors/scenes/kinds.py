@@ -15,10 +15,6 @@ NOT_YET = {
     "crawl": "crawling is not simulated yet",
     "saw": "sawing is not simulated yet",
     "wade": "wading is not simulated yet",
-    "wind_mps": "wind is not simulated yet",
-    "rain_mm_h": "rain is not simulated yet",
-    "temperature_c": "temperature is not simulated yet",
-    "visibility_m": "visibility is not simulated yet",
     "cable_event": "cable events are not simulated yet",
     "background": "recorded backgrounds are not simulated yet",
 }

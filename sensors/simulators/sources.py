@@ -41,7 +41,7 @@ def sources_of(world: World, row: Sensor, desk: Desk, phase: float) -> list[Sour
     seed = world.scene.seed
     if row.kind == "thermal":
         place = world.site.sensor_place(row.id) or (0.0, 0.0)
-        camera = ThermalCamera(row, *place, seed)
+        camera = ThermalCamera(row, *place, seed, world.scene.weather)
         if row.id in world.scene.raw_thermal:
             return [_RawFrames(desk, RawCamera(camera, seed), world, phase)]
         return [_Looks(desk, camera, world, phase)]

@@ -53,7 +53,6 @@ def test_a_scene_is_read_with_its_units_and_defaults() -> None:
         (HEAD + WALKER.replace("person", "train") + WAY, "trains are not simulated yet"),
         (HEAD + WALKER.replace("walk", "crawl") + WAY, "crawling is not simulated yet"),
         (HEAD + WALKER.replace("walk", "drive") + WAY, "behaviour drive only with class"),
-        (HEAD + "[weather]\nwind_mps = 3.0\n", "no wind_mps; wind is not simulated yet"),
         (HEAD + '[[cable_event]]\nkind = "cut"\n', "cable events are not simulated yet"),
         (
             HEAD + "colour = 3\n",
