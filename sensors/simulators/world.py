@@ -121,17 +121,22 @@ class World:
                     f"{name}: cable_event[{index}].distance_m is {event.distance_m:g}: wanted "
                     f"0 to {length:.0f} m, the length of {event.at_cable}"
                 )
-        for actor in self.reporting:
-            if not site.has_sensor(actor) or site.sensor(actor).kind not in MOBILE:
+        keyed = [(f"actor[{n}]", row.id) for n, row in enumerate(self.scene.actor)]
+        keyed += [(f"patrol[{n}]", row.id) for n, row in enumerate(self.scene.patrol)]
+        for key, one in keyed:
+            if one in self.reporting and not self._is_mobile(one):
                 raise SceneError(
-                    f"{name}: actor id is {actor!r} and reports its position: wanted the name of a "
-                    f"patrol, vehicle, boat or drone of the site"
+                    f"{name}: {key}.id is {one!r} and reports its position: wanted the name of a "
+                    "patrol, vehicle, boat or drone of the site"
                 )
         for camera in self.scene.raw_thermal:
             if not site.has_sensor(camera) or site.sensor(camera).kind != "thermal":
                 raise SceneError(
                     f"{name}: raw_thermal holds {camera!r}: wanted thermal cameras of the site"
                 )
+
+    def _is_mobile(self, name: str) -> bool:
+        return self.site.has_sensor(name) and self.site.sensor(name).kind in MOBILE
 
     def _taking_part(self) -> tuple[Sensor, ...]:
         scene = self.scene

@@ -184,7 +184,7 @@ def test_drawn_crossings_need_an_end_where_sensors_are_chosen_by_them() -> None:
         (CUT.replace("12040.0", "39000.0"), "distance_m is 39000: wanted 0 to 38250 m"),
         (LAWFUL.replace("jimbolia", "nowhere"), "wanted a border crossing of the site"),
         (PATROL.replace("82000", "900000"), "patrol[0].chainage_m is at chainage 900000"),
-        (PATROL + "reports_position_every_s = 5\n", "id is 'j1' and reports its position"),
+        (PATROL + "reports_position_every_s = 5\n", "patrol[0].id is 'j1' and reports its"),
         (WALKER.replace("60.0]]", "9.0]]"), "wanted at most 4 m/s for class person and behaviour"),
     ],
 )
