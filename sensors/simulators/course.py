@@ -17,12 +17,19 @@ from sensors.simulators.thermal import ThermalCamera
 from sensors.simulators.world import Snapshot, World
 from sensors.truth import CABLE_EVENT, TruthPoint
 
-FIBRE_REACH_M = {ActorClass.VEHICLE: 100.0, ActorClass.TRUCK: 100.0, ActorClass.TRAIN: 300.0}
-"""Distance to the cable from which a fibre counts as near: footsteps 10 m, vehicles tens to
-hundreds of metres (field notes); trains assumed."""
-
+_FIBRE_REACH_M = {ActorClass.VEHICLE: 100.0, ActorClass.TRUCK: 100.0, ActorClass.TRAIN: 300.0}
 _FOOT_REACH_M = 10.0
-_DEAF = {ActorClass.DRONE, ActorClass.BOAT}
+_UNNOTICED = {ActorClass.DRONE, ActorClass.BOAT}
+
+
+def fibre_reach_m(actor_class: ActorClass) -> float:
+    """Distance to the cable from which a fibre counts as near; 0 for whom it does not notice.
+
+    Footsteps 10 m, vehicles tens to hundreds of metres (field notes); trains assumed.
+    """
+    if actor_class in _UNNOTICED:
+        return 0.0
+    return _FIBRE_REACH_M.get(actor_class, _FOOT_REACH_M)
 
 
 def truth(
@@ -131,11 +138,11 @@ class _Near:
         here = shapely.Point(east, north)
         still = np.zeros(1)
         alone = Snapshot((body,), np.array([east]), np.array([north]), still, still)
-        reach_m = FIBRE_REACH_M.get(group.actor_class, _FOOT_REACH_M)
+        reach_m = fibre_reach_m(group.actor_class)
         for row in self._world.sensors:
             if row.kind == "fibre" and row.cable is not None:
                 line = self._world.site.cable(row.cable).line
-                is_near = group.actor_class not in _DEAF and line.dwithin(here, reach_m)
+                is_near = reach_m > 0.0 and line.dwithin(here, reach_m)
             elif row.kind == "thermal":
                 camera = self._cameras[row.id]
                 is_near = camera.is_within(east, north, row.range_m or 0.0) and bool(

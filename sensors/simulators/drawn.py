@@ -21,6 +21,7 @@ from geo.errors import SceneError
 from geo.site import Site
 from sensors.scenes import Actor, ActorClass, Behaviour, Fault, Scene, Weather
 from sensors.scenes.kinds import NOT_YET, FaultKind
+from sensors.simulators.course import fibre_reach_m
 from sensors.simulators.motion import seeded
 
 WITHIN_M = 2_500.0
@@ -201,18 +202,22 @@ def _stay(
 def _way(
     draw: np.random.Generator, kind: _Kind, spot: _Spot, begins: float, difficulty: float
 ) -> dict[str, object]:
-    """Go over the cable from outside to inside, slower and more aslant with difficulty."""
+    """Go over the cable from outside to inside, or along it at a distance within its reach."""
     least, most = kind.speed_mps
     speed = most - (most - least) * draw.uniform(0.0, 1.0) ** (1.5 - difficulty)
     lasts = draw.uniform(50.0, 100.0) if most < 5.0 else draw.uniform(30.0, 50.0)
-    length = speed * lasts
     slant = np.deg2rad(draw.uniform(-15.0, 15.0) + difficulty * draw.uniform(-45.0, 45.0))
     share = draw.uniform(0.35, 0.5)
-    along, across = length * np.sin(slant), length * np.cos(slant)
+    aside = draw.uniform(0.3, 0.9) * draw.choice([-1.0, 1.0]) * fibre_reach_m(kind.actor_class)
+    if draw.random() < 0.15 + 0.2 * difficulty:
+        slant, share = np.pi / 2.0, 0.5
+    else:
+        aside = 0.0
+    along, across = speed * lasts * np.sin(slant), speed * lasts * np.cos(slant)
     return {
         "waypoints_lonlat": [
-            spot.at(-share * along, -share * across, begins),
-            spot.at((1.0 - share) * along, (1.0 - share) * across, begins + lasts),
+            spot.at(-share * along, aside - share * across, begins),
+            spot.at((1.0 - share) * along, aside + (1.0 - share) * across, begins + lasts),
         ]
     }
 

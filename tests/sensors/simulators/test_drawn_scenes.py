@@ -77,6 +77,25 @@ def test_every_kind_of_crossing_is_drawn_and_hard_scenes_are_harder() -> None:
     assert any(a.lawful for s in hard for a in s.actor)
 
 
+@pytest.mark.usefixtures("whole_format")
+def test_some_go_along_the_cable_within_its_reach_and_do_not_cross_it() -> None:
+    least: list[float] = []
+    for seed in range(60):
+        scene = draw_scene(seed, 0.5, site())
+        away: dict[str, float] = {}
+        for point in truth(scene, site(), 3.0):
+            for name in point.near if point.actor in crossings(scene) else ():
+                if name.startswith("fibre-"):
+                    _, here = site().cable(name).nearest(point.east_m, point.north_m)
+                    away[point.actor] = min(away.get(point.actor, 1e9), abs(float(here)))
+        least += away.values()
+    distances = np.array(least)
+    assert 0.5 < np.mean(distances < 2.5) < 0.95
+    assert np.count_nonzero(distances > 3.0) >= 5
+    assert np.count_nonzero(distances > 15.0) >= 1
+    assert distances.max() < 100.0
+
+
 def test_drawn_scenes_are_short_and_narrow() -> None:
     for seed in range(10):
         scene = draw_scene(seed, 0.7, site())
