@@ -130,7 +130,7 @@ class Patrol(Table):
 
     Attributes:
         id: its name in the truth; with ``reports_position_every_s`` that of a mobile sensor.
-        joint: together with the neighbour's police.
+        joint: together with the neighbour's police; for people, sensors see no difference.
         chainage_m: the stretch of its beat, from where it begins to where it turns.
         offset_m: how far from the border line it goes.
         t_s: from when to when.

@@ -123,3 +123,5 @@ def simulate(
         sent = interruptible(lambda stop: play(scene, where, address, speed, stop, advance))
     if json_:
         print(json.dumps(sent))
+    else:
+        say(", ".join(f"{name} {value}" for name, value in sent.items()))

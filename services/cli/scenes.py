@@ -2,12 +2,14 @@
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.common import Json, SiteFile, say, site_of
+from services.cli.offline import in_ns, moment
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,12 @@ def truth(
     source: Annotated[Path, typer.Argument(help="Scene (.toml).", exists=True, dir_okay=False)],
     out: Annotated[Path, typer.Option(help="File to write, one JSON object a line.")],
     step: Annotated[float, typer.Option(min=0.01, help="Seconds between points.")] = 1.0,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=moment, metavar="TIME", help="When it was played live, as simulate says."
+        ),
+    ] = None,
     site: SiteFile = None,
     json_: Json = False,
 ) -> None:
@@ -39,7 +47,7 @@ def truth(
         raise ConfigError(f"{source.name} has no duration_s: a scene to write truth of has an end")
     where = Site.load(site or scene_site(told, source))
     with out.open("w", encoding="utf-8") as file:
-        points = write_truth(course.truth(told, where, step), file)
+        points = write_truth(course.truth(told, where, step, start_ns=in_ns(start)), file)
     figures = {"points": points, "seconds": told.duration_s}
     print(json.dumps(figures)) if json_ else say(f"{points} points in {out}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from geo.default_site import default_site_path
+from sensors.messages import time_to_text
 from sensors.scenes import load
 from sensors.truth import read_truth
 from services.cli import main
@@ -23,6 +24,15 @@ def test_truth_is_written_a_line_a_point(
     points = list(read_truth(out.read_text().splitlines()))
     assert len(points) == 22
     assert {point.actor for point in points} == {"w1"}
+
+
+def test_truth_of_a_scene_that_was_played_live_has_its_times(tmp_path: Path) -> None:
+    out = tmp_path / "truth.jsonl"
+    scene = str(SCENES / "crossing-scene.toml")
+    began = "2026-05-02T10:00:00.250000000Z"
+    assert main.run(["truth", scene, "--out", str(out), "--start", began]) == 0
+    first = next(read_truth(out.read_text().splitlines()))
+    assert time_to_text(first.at_ns) == "2026-05-02T10:00:05.250000000Z"
 
 
 def test_truth_of_a_scene_without_end_is_refused(
