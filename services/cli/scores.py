@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sensors.messages import Mark
-from services.cli.common import Json, SiteFile
+from services.cli.common import Json, SiteFile, say
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,16 @@ def score(
         Mark | None, typer.Option(help="Only what has this mark, where results have several.")
     ] = None,
     site: SiteFile = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw space-time pictures into this folder.")
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--input", help="For pictures with a waterfall: scene, recording, DAS file."),
+    ] = None,
+    sensor: Annotated[
+        str, typer.Option(help="For a DAS file: the fibre sensor that it stands for.")
+    ] = "fibre-1",
     details: Annotated[
         bool, typer.Option("--details", help="With --json: each crossing and alert as well.")
     ] = False,
@@ -44,7 +54,15 @@ def score(
     from services.run.scoring import pairs_of, score
     from services.score.table import table
 
-    figures, rows = score(pairs_of(truth or [], out_dir or [], runs or []), site, mark)
+    pairs = pairs_of(truth or [], out_dir or [], runs or [])
+    if plot is None:
+        figures, rows = score(pairs, site, mark)
+    else:
+        from services.run.plots import Plots
+
+        plots = Plots(plot, pairs, source or [], site, sensor)
+        figures, rows = score(pairs, site, mark, tell=plots)
+        say(f"{len(plots.written)} pictures in {plot}")
     if json_:
         print(json.dumps({**figures, "details": rows} if details else figures))
     else:

@@ -1,6 +1,6 @@
 """``straja score``: what runs left in their folders, against their truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,21 +77,35 @@ def names_of(folders: Sequence[Path]) -> list[str]:
     raise ConfigError("the same --out-dir is given twice: a run counts once")
 
 
-def score_pair(
-    pair: Pair, site_path: Path | None, mark: Mark | None, settings: ScoreSettings
-) -> Scored:
-    """Score one run.
+@dataclass(frozen=True, slots=True)
+class ReadRun:
+    """A run as it was read.
+
+    Attributes:
+        truth: of its input.
+        alerts: all revisions, as the following.
+        own_reports: detections that are positions of our own units.
+    """
+
+    run: Run
+    truth: Sequence[TruthPoint]
+    alerts: Sequence[Alert]
+    tracks: Sequence[Track]
+    own_reports: Sequence[Detection]
+
+
+def read_run(pair: Pair, site_path: Path | None, mark: Mark | None) -> ReadRun:
+    """Read one run and its truth.
 
     Args:
         pair: its folder and truth.
-        site_path: the site it was processed with; the one it names, else the default site.
+        site_path: the site it was processed with; else the default site.
         mark: of what counts; None where all of it has one.
-        settings: limits.
 
     Raises:
         SceneError: truth that cannot be read.
         RecordingError: a folder that ``straja process`` did not write.
-        ConfigError: a folder with several marks, none of which was chosen.
+        ConfigError: a folder with several marks, none of which was chosen, or of another site.
     """
     truth = list(_truth(pair.truth))
     alerts = list(events(pair.folder / "alerts.jsonl", Alert))
@@ -103,7 +117,6 @@ def score_pair(
         raise ConfigError(
             f"{pair.folder} holds the marks {known}: say which one the truth is of, with --mark"
         )
-    chosen = mark or next(iter(marks), Mark.SIMULATED)
     found = read_extent(pair.folder)
     extent, values = found or (_extent_of(truth, alerts, tracks), {})
     run = Run(
@@ -111,7 +124,7 @@ def score_pair(
         site=_site(site_path, values.get("site"), pair.folder).at(extent.begin_ns),
         begin_ns=extent.begin_ns,
         end_ns=extent.end_ns,
-        mark=chosen,
+        mark=mark or next(iter(marks), Mark.SIMULATED),
         sensors=extent.sensors if found else None,
         faults=tuple(
             FaultSpan(one.sensor, one.kind, one.begin_ns, one.end_ns) for one in extent.faults
@@ -119,7 +132,11 @@ def score_pair(
         messages_lost=int(values.get("lost", 0)),
         messages_rejected=int(values.get("rejected", 0)),
     )
-    return judge(run, truth, alerts, tracks, reports, settings)
+    return ReadRun(run, truth, alerts, tracks, reports)
+
+
+Told = Callable[[Pair, ReadRun, Scored], None]
+"""Told of each run that is scored."""
 
 
 def score(
@@ -127,10 +144,24 @@ def score(
     site_path: Path | None = None,
     mark: Mark | None = None,
     settings: ScoreSettings | None = None,
+    tell: Told = lambda *_: None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Score runs together: all figures, and the rows of each run that they are taken from."""
+    """Score runs together: all figures, and the rows of each run that they are taken from.
+
+    Args:
+        pairs: the runs.
+        site_path: as for ``read_run``.
+        mark: likewise.
+        settings: limits.
+        tell: called with each run once it is scored.
+    """
     chosen = settings or ScoreSettings()
-    scored = [score_pair(pair, site_path, mark, chosen) for pair in pairs]
+    scored = []
+    for pair in pairs:
+        read = read_run(pair, site_path, mark)
+        one = judge(read.run, read.truth, read.alerts, read.tracks, read.own_reports, chosen)
+        scored.append(one)
+        tell(pair, read, one)
     return figures(scored, chosen), details(scored)
 
 

@@ -8,7 +8,7 @@ class ScoreSettings:
     """Limits of matching and of GOSPA; all are ours, and none follows a setting of detection.
 
     Attributes:
-        gate_m: an alert this near to an actor may be for it (the cut-off of GOSPA).
+        gate_m: an alert this near to an actor may be for it: who is sent there finds it.
         gate_sigmas: and farther by so many sigmas of the alert's own place.
         most_m: never farther than this.
         train_m: but so much farther from a train, whose place is that of its head; assumed.
@@ -28,7 +28,7 @@ class ScoreSettings:
         seed: of the bootstrap.
     """
 
-    gate_m: float = 100.0
+    gate_m: float = 150.0
     gate_sigmas: float = 3.0
     most_m: float = 300.0
     train_m: float = 500.0
