@@ -2,12 +2,30 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensors.messages import Mark
 from services.cli.common import Json, SiteFile, say
+
+if TYPE_CHECKING:
+    from sensors.messages import Mark
+
+
+MarkName = Annotated[
+    str | None,
+    typer.Option("--mark", help="Only what is real, exercise, simulated or replay."),
+]
+
+
+def _mark(name: str | None) -> "Mark | None":
+    from sensors.messages import Mark
+
+    try:
+        return None if name is None else Mark(name)
+    except ValueError:
+        known = ", ".join(Mark)
+        raise typer.BadParameter(f"--mark is {name!r}: wanted one of {known}") from None
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +49,7 @@ def score(
         list[Path] | None,
         typer.Option(help="Folder of such folders, each with its truth.jsonl."),
     ] = None,
-    mark: Annotated[
-        Mark | None, typer.Option(help="Only what has this mark, where results have several.")
-    ] = None,
+    mark: MarkName = None,
     site: SiteFile = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw space-time pictures into this folder.")
@@ -56,12 +72,12 @@ def score(
 
     pairs = pairs_of(truth or [], out_dir or [], runs or [])
     if plot is None:
-        figures, rows = score(pairs, site, mark)
+        figures, rows = score(pairs, site, _mark(mark))
     else:
         from services.run.plots import Plots
 
         plots = Plots(plot, pairs, source or [], site, sensor)
-        figures, rows = score(pairs, site, mark, tell=plots)
+        figures, rows = score(pairs, site, _mark(mark), tell=plots)
         say(f"{len(plots.written)} pictures in {plot}")
     if json_:
         print(json.dumps({**figures, "details": rows} if details else figures))
@@ -90,7 +106,7 @@ def compare(
     moved: Annotated[
         int, typer.Option(min=0, help="So many crossings may be later, farther, repeated.")
     ] = 0,
-    mark: Annotated[Mark | None, typer.Option(help="Only what has this mark.")] = None,
+    mark: MarkName = None,
     site: SiteFile = None,
     json_: Json = False,
 ) -> int:
@@ -101,7 +117,7 @@ def compare(
     from services.run.comparing import compare_results
 
     tolerances = Tolerances(delay_s, place_m, missed, causeless, moved)
-    found = compare_results(before, after, truth or [], site, mark, tolerances)
+    found = compare_results(before, after, truth or [], site, _mark(mark), tolerances)
     if html is not None:
         html.write_text(as_html(found), encoding="utf-8")
     if junit is not None:
