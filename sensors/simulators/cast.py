@@ -1,8 +1,6 @@
 """The cast of a scene at a site: every actor's members, whenever they are there."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -10,62 +8,23 @@ import shapely
 from geo.crs import to_plane
 from geo.errors import SceneError
 from geo.site import Site
-from geo.site_rows import Crossing
 from sensors.scenes import (
     Actor,
     ActorClass,
     Behaviour,
-    Crossings,
     Patrol,
     Scene,
     top_speed_mps,
 )
-from sensors.simulators.motion import Body, FloatArray, Path, members, seeded
-from sensors.simulators.ways import along_border, back_and_forth, behind, wandering
+from sensors.simulators.groups import Group, bodies_of
+from sensors.simulators.motion import Body, FloatArray, Path
+from sensors.simulators.streams import Stream, check_chainage
+from sensors.simulators.ways import along_border, back_and_forth
+
+__all__ = ["Cast", "Group", "own_vehicle"]
 
 FARTHEST_M = 25_000.0
 """Waypoints farther than this from the border line are a slip of the pen."""
-
-# What follows its leader in a column, and at what distance, metres: wagons from coupling to
-# coupling, cars and boats by habit (assumed).
-_GAPS_M = {
-    ActorClass.TRAIN: 18.0,
-    ActorClass.VEHICLE: 30.0,
-    ActorClass.TRUCK: 50.0,
-    ActorClass.BOAT: 40.0,
-}
-
-
-@dataclass(frozen=True)
-class Group:
-    """An actor as the truth knows it: what belongs together.
-
-    Attributes:
-        id: the actor's id; for one of many crossings the id and its number.
-        bodies: its members, the first one on the path.
-        lawful: whether it may be there without being one of ours.
-    """
-
-    id: str
-    actor_class: ActorClass
-    bodies: tuple[Body, ...]
-    reports_every_s: float = 0.0
-    lawful: bool = False
-
-    @property
-    def path(self) -> Path:
-        """Path of the first member."""
-        return self.bodies[0].path
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """What its members do."""
-        return self.bodies[0].behaviour
-
-    @property
-    def own_force(self) -> bool:
-        """Whether it is one of ours."""
-        return self.bodies[0].own_force
 
 
 class Cast:
@@ -83,8 +42,9 @@ class Cast:
             *(self._actor(one, f"actor[{n}]") for n, one in enumerate(scene.actor)),
             *(self._patrol(one, f"patrol[{n}]") for n, one in enumerate(scene.patrol)),
         )
-        self._places = [self._drawn(index) for index in range(len(scene.crossings))]
-        self._crossing = lru_cache(maxsize=512)(self._make_crossing)
+        self._streams = [
+            Stream(row, scene, site, f"crossings[{n}]") for n, row in enumerate(scene.crossings)
+        ]
 
     def between(self, from_s: float, to_s: float) -> list[Group]:
         """Give all groups that are in the scene at some time of a span, in a fixed order."""
@@ -93,14 +53,8 @@ class Cast:
             for group in self.fixed
             if group.path.begins_s <= to_s and group.path.ends_s >= from_s
         ]
-        for index, stream in enumerate(self.scene.crossings):
-            longest = self._places[index]
-            first = int((from_s - longest - stream.first_t_s) // stream.every_s) - 1
-            last = int((to_s - stream.first_t_s) // stream.every_s)
-            for number in range(max(first, 0), last + 1):
-                group = self._crossing(index, number)
-                if group.path.begins_s <= to_s and group.path.ends_s >= from_s:
-                    found.append(group)
+        for stream in self._streams:
+            found += stream.between(from_s, to_s)
         return found
 
     def everyone(self) -> Iterator[Group]:
@@ -141,7 +95,7 @@ class Cast:
         path = Path(t_s, east, north)
         if actor.back_and_forth and actor.duration_s is not None:
             path = self._repeated(path, actor.duration_s, key)
-        bodies = self._members(actor, path, own_force=actor.own_force)
+        bodies = self._bodies(actor, path, own_force=actor.own_force)
         return Group(
             actor.id, actor.actor_class, bodies, actor.reports_position_every_s, actor.lawful
         )
@@ -152,7 +106,7 @@ class Cast:
         there = along_border(self.site, *patrol.chainage_m, patrol.offset_m, patrol.speed_mps)
         path = Path(there.t_s + begins, there.east_m, there.north_m)
         path = self._repeated(path, ends - begins, key)
-        bodies = self._members(patrol, path, own_force=True)
+        bodies = self._bodies(patrol, path, own_force=True)
         return Group(patrol.id, patrol.actor_class, bodies, patrol.reports_position_every_s)
 
     def _repeated(self, path: Path, duration_s: float, key: str) -> Path:
@@ -161,40 +115,16 @@ class Cast:
         except ValueError as error:
             raise SceneError(f"{self.scene.name}: {key} goes {error}; shorten its time") from error
 
-    def _members(self, row: Actor | Patrol, path: Path, *, own_force: bool) -> tuple[Body, ...]:
-        return self._group_of(
-            row.id, row.count, row.actor_class, row.behaviour, path, own_force=own_force
+    def _bodies(self, row: Actor | Patrol, path: Path, *, own_force: bool) -> tuple[Body, ...]:
+        return bodies_of(
+            row.id,
+            row.count,
+            row.actor_class,
+            row.behaviour,
+            path,
+            self.scene.seed,
+            own_force=own_force,
         )
-
-    def _group_of(
-        self,
-        name: str,
-        count: int,
-        actor_class: ActorClass,
-        behaviour: Behaviour,
-        path: Path,
-        *,
-        own_force: bool = False,
-    ) -> tuple[Body, ...]:
-        """Members of a group: a column where they drive, a herd that strays, or side by side."""
-        seed = self.scene.seed
-        made: Sequence[Body] = members(
-            name, count, actor_class, behaviour, path, seed, own_force=own_force
-        )
-        gap = _GAPS_M.get(actor_class)
-        if gap is not None and behaviour is Behaviour.DRIVE:
-            return tuple(
-                replace(body, path=behind(path, n * gap), aside_m=(0.0, 0.0)) if n else body
-                for n, body in enumerate(made)
-            )
-        if actor_class is ActorClass.ANIMAL:
-            return tuple(
-                replace(body, path=wandering(path, seeded(seed, "straying", body.name)))
-                if n
-                else body
-                for n, body in enumerate(made)
-            )
-        return tuple(made)
 
     def _on_border(self, actor: Actor, key: str) -> tuple[FloatArray, FloatArray]:
         for index, (chainage, _, _) in enumerate(actor.waypoints):
@@ -203,102 +133,7 @@ class Cast:
         return self.site.border.point_at(points[:, 0], points[:, 1])
 
     def _check_chainage(self, chainage_m: Sequence[float], key: str) -> None:
-        if max(chainage_m) > self.site.border.length_m:
-            raise SceneError(
-                f"{self.scene.name}: {key} is at chainage {max(chainage_m):g}: wanted 0 to "
-                f"{self.site.border.length_m:.0f} m; metres from the tripoint near Beba Veche"
-            )
-
-    def _drawn(self, index: int) -> float:
-        """Check a stream of crossings; how long one of them lasts at most, in seconds."""
-        stream = self.scene.crossings[index]
-        if stream.chainage_m is not None:
-            places = [*stream.chainage_m, stream.first_chainage_m or 0.0]
-            self._check_chainage(places, f"crossings[{index}].chainage_m")
-        else:
-            self._post(stream, index)
-        goes = 2.0 * _length_m(stream) / stream.speed_mps[0]
-        return goes + stream.stop_s[1] + stream.every_s
-
-    def _post(self, stream: Crossings, index: int = 0) -> Crossing:
-        """The border crossing that a stream goes through."""
-        posts = {row.id: row for row in self.site.crossings}
-        if stream.at_crossing not in posts:
-            raise SceneError(
-                f"{self.scene.name}: crossings[{index}].at_crossing is {stream.at_crossing!r}: "
-                f"wanted a border crossing of the site ({', '.join(posts) or 'it has none'})"
-            )
-        return posts[stream.at_crossing]
-
-    def _make_crossing(self, index: int, number: int) -> Group:
-        stream = self.scene.crossings[index]
-        draw = seeded(self.scene.seed, "crossing", stream.id, number)
-        begins = stream.first_t_s + number * stream.every_s
-        if number:
-            begins += draw.uniform(0.0, 0.5) * stream.every_s
-        if stream.chainage_m is None:
-            east, north = self._through(stream)
-            speed = draw.uniform(*stream.speed_mps)
-        else:
-            chainage = draw.uniform(*stream.chainage_m)
-            if number == 0 and stream.first_chainage_m is not None:
-                chainage = stream.first_chainage_m
-            speed = draw.uniform(*stream.speed_mps)
-        count = int(draw.integers(stream.count[0], stream.count[1] + 1))
-        if stream.chainage_m is not None:
-            east, north = self._across(stream, chainage, draw)
-        goes = float(np.hypot(*np.subtract(*np.column_stack((east, north))))) / speed
-        path = Path(np.array([begins, begins + goes]), east, north)
-        if stream.stop_s[1]:
-            share = stream.from_offset_m / (stream.from_offset_m - stream.to_offset_m)
-            path = _stopping(path, share, draw.uniform(*stream.stop_s))
-        name = f"{stream.id}-{number + 1}"
-        bodies = self._group_of(name, count, stream.actor_class, stream.behaviour, path)
-        return Group(name, stream.actor_class, bodies, lawful=stream.at_crossing is not None)
-
-    def _through(self, stream: Crossings) -> tuple[FloatArray, FloatArray]:
-        """Straight through the border crossing's place, at right angles to the line."""
-        east, north = to_plane(*self._post(stream).position)
-        chainage, _ = self.site.border.chainage(east, north)
-        sides = self.site.border.point_at(np.repeat(chainage, 2), np.array([0.0, 1.0]))
-        offset = np.array([stream.from_offset_m, stream.to_offset_m])
-        return (
-            np.asarray(east + offset * np.diff(sides[0])),
-            np.asarray(north + offset * np.diff(sides[1])),
-        )
-
-    def _across(
-        self, stream: Crossings, chainage: float, draw: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
-        """From one offset to the other, up to 20 degrees aslant (assumed)."""
-        length = _length_m(stream)
-        slant = length * np.tan(np.deg2rad(draw.uniform(-20.0, 20.0)))
-        offset = np.array([stream.from_offset_m, stream.to_offset_m])
-        east, north = self.site.border.point_at(np.array([chainage, chainage]), offset)
-        # Aside along the border, at right angles to the way across.
-        forward = np.array([east[1] - east[0], north[1] - north[0]])
-        forward /= max(float(np.hypot(*forward)), 1e-9)
-        return (
-            np.array([east[0], east[1] - slant * forward[1]]),
-            np.array([north[0], north[1] + slant * forward[0]]),
-        )
-
-
-def _length_m(stream: Crossings) -> float:
-    return abs(stream.to_offset_m - stream.from_offset_m)
-
-
-def _stopping(path: Path, share: float, stop_s: float) -> Path:
-    """A path between two places with a stop at a share of it."""
-    (begins, ends), (e0, e1), (n0, n1) = path.t_s, path.east_m, path.north_m
-    arrives = begins + share * (ends - begins)
-    east, north = e0 + share * (e1 - e0), n0 + share * (n1 - n0)
-    stop = max(stop_s, 1.0)
-    return Path(
-        np.array([begins, arrives, arrives + stop, ends + stop]),
-        np.array([e0, east, east, e1]),
-        np.array([n0, north, north, n1]),
-    )
+        check_chainage(self.scene.name, self.site, chainage_m, key)
 
 
 def own_vehicle(name: str, path: Path, seed: int, actor_class: ActorClass) -> Body:

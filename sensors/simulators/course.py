@@ -10,8 +10,8 @@ from geo.crs import to_wgs84
 from geo.site import Site
 from sensors.messages import ObjectClass
 from sensors.scenes import ActorClass, Behaviour, CableEvent, Scene
-from sensors.simulators.cast import Group
 from sensors.simulators.gateway import to_ns
+from sensors.simulators.groups import Group
 from sensors.simulators.mobile import DRONE_SEES_M
 from sensors.simulators.thermal import ThermalCamera
 from sensors.simulators.world import Snapshot, World

@@ -13,7 +13,8 @@ from geo.errors import SceneError
 from geo.site import Site
 from sensors.messages import Pose
 from sensors.scenes import Behaviour, Scene, kinds, parse
-from sensors.simulators.cast import Cast, Group
+from sensors.simulators.cast import Cast
+from sensors.simulators.groups import Group
 from sensors.simulators.motion import Path as Way
 from sensors.simulators.traffic import simulate
 from sensors.simulators.ways import back_and_forth, behind, wandering
