@@ -173,7 +173,7 @@ def _image(
         aspect="auto",
         cmap="gray",
         vmin=-1.0,
-        vmax=9.0,
+        vmax=12.0,
         interpolation="nearest",
     )
     figure.colorbar(

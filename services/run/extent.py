@@ -56,9 +56,9 @@ class Extent:
 
     def _hear(self, item: Received) -> None:
         levels = item.topic.split("/")
-        sensor = levels[-2]
-        if len(levels) != 6 or self.sensors.get(sensor) is not None:
+        if len(levels) != 6 or self.sensors.get(levels[4]) is not None:
             return
+        sensor = levels[4]
         self.sensors.setdefault(sensor, None)
         if levels[3] != SensorKind.FIBRE or levels[5] != Channel.FRAME:
             return

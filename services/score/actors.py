@@ -83,12 +83,12 @@ class Actor:
             return Role.LAWFUL
         return Role.CROSSING if self.within.any() else Role.OUT_OF_REACH
 
-    @property
+    @cached_property
     def enter_ns(self) -> int:
         """When it first comes within reach; its first point where it never does."""
         return int(self.at_ns[int(np.argmax(self.within))])
 
-    @property
+    @cached_property
     def exit_ns(self) -> int:
         """When it is last within reach; its last point where it never is."""
         last = len(self.within) - 1 - int(np.argmax(self.within[::-1]))

@@ -31,7 +31,8 @@ def _rows(figures: Figures) -> Iterable[Sequence[str]]:
     yield _row("all", figures)
     for kind, some in figures["by_class"].items():
         yield _row(kind, some)
-        for name, part in some["by_distance"].items():
+        parts = some["by_distance"]
+        for name, part in parts.items() if len(parts) > 1 else ():
             yield _row(f"  {name}", part)
     for name, some in figures["by_distance"].items():
         yield _row(f"{name} from the cable", some)

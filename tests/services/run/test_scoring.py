@@ -12,8 +12,8 @@ from sensors.scenes import load
 from sensors.simulators.course import truth
 from sensors.truth import write_truth
 from services.cli.main import run
-from services.events import encode
-from services.run.extent import read_extent
+from services.events import Received, encode
+from services.run.extent import Extent, read_extent
 from services.run.inputs import open_input
 from services.run.processing import process
 from services.run.scenes import scene_path
@@ -124,6 +124,20 @@ def test_frames_say_which_channels_were_sent(crossing: Path) -> None:
     assert found[0].sensors["thermal-016"] is None
 
 
+def test_topics_that_are_none_of_the_contract_are_no_sensor() -> None:
+    extent = Extent()
+    for topic in (
+        "hello",
+        "a/b",
+        "straja/v1/gw/gateway/status",
+        "straja/v1/gw/thermal/cam-1/report",
+    ):
+        extent.take(Received(T0, topic, b""))
+    extent.take(Received(T0 + NS, "straja/v1/gw/fibre/fibre-9/frame", b"no frame"))
+    assert extent.sensors == {"cam-1": None, "fibre-9": None}
+    assert (extent.begin_ns, extent.end_ns) == (T0, T0 + NS)
+
+
 def test_several_marks_need_a_choice(small: Path) -> None:
     with (small / "alerts.jsonl").open("ab") as file:
         file.write(encode(alert("b", 27.0, 3.0, 31.0, mark=Mark.REAL)) + b"\n")
@@ -171,6 +185,7 @@ def test_damaged_extent_and_another_site_are_said(small: Path) -> None:
         (["--truth", "a"], "given 1 times and --out-dir 0"),
         (["--runs", "."], "wanted a folder of runs"),
         (["--out-dir", "c", "--out-dir", "c"], "given twice"),
+        (["--out-dir", "c", "--mark", "false"], "--mark is 'false': wanted one of real"),
     ],
 )
 def test_wrong_arguments_are_said_in_a_sentence(
