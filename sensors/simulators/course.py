@@ -10,9 +10,9 @@ from geo.crs import to_wgs84
 from geo.site import Site
 from sensors.messages import ObjectClass
 from sensors.scenes import ActorClass, Behaviour, CableEvent, Scene
+from sensors.simulators.aerial import airframe
 from sensors.simulators.gateway import to_ns
 from sensors.simulators.groups import Group
-from sensors.simulators.mobile import DRONE_SEES_M
 from sensors.simulators.thermal import ThermalCamera
 from sensors.simulators.world import Snapshot, World
 from sensors.truth import CABLE_EVENT, TruthPoint
@@ -152,7 +152,7 @@ class _Near:
                 carrier = self._world.own[row.id].at(t_s)
                 away = float(np.hypot(carrier[0] - east, carrier[1] - north))
                 is_near = (row.radar is not None and away < row.radar.range_m) or (
-                    row.kind == "aerial" and away < DRONE_SEES_M
+                    row.kind == "aerial" and away < airframe(row).sees_m
                 )
             else:
                 is_near = False

@@ -41,10 +41,14 @@ def transfer(cycles_per_pixel: FloatArray | float) -> FloatArray:
     return np.asarray(np.sinc(f) * np.exp(-2.0 * (np.pi * BLUR_PX * f) ** 2))
 
 
+PATTERN_SHARE = 0.5
+"""What fixed pattern and clutter ask for at any frequency, as a share of the noise (assumed)."""
+
+
 @lru_cache(maxsize=4)
 def _least_contrast(netd_kelvin: float) -> FloatArray:
     f = _CYCLES_PER_PIXEL
-    return np.asarray(_OBSERVER * netd_kelvin * f / transfer(f))
+    return np.asarray(netd_kelvin * np.hypot(_OBSERVER * f / transfer(f), PATTERN_SHARE))
 
 
 def resolved_share(contrast_kelvin: FloatArray | float, netd_kelvin: float) -> FloatArray:

@@ -4,15 +4,21 @@ from typing import Protocol
 
 from geo.site_rows import Sensor
 from sensors.messages import Pose, Report
+from sensors.simulators.aerial import Observer, flight_height_m
+from sensors.simulators.ais import Transponders
 from sensors.simulators.gateway import Desk, Emission, to_ns
-from sensors.simulators.mobile import DRONE_HEIGHT_M, Carrier
+from sensors.simulators.mobile import Carrier
 from sensors.simulators.rawthermal import FRAME_S, RawCamera
 from sensors.simulators.thermal import ThermalCamera
+from sensors.simulators.vehicle import SurveillanceVehicle
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
 QUIET_REPORT_EVERY = 10
 """A camera that sees nothing says so each tenth look."""
+
+AIS_EVERY_S = 2.0
+"""A boat's receiver hands on what it heard in so long."""
 
 _POSE_EVERY_S = {"vehicle": 1.0, "patrol": 5.0, "boat": 2.0, "aerial": 1.0}
 
@@ -50,11 +56,18 @@ def sources_of(world: World, row: Sensor, desk: Desk, phase: float) -> list[Sour
     every = _POSE_EVERY_S[row.kind]
     if row.id in world.reporting:
         every = world.reporting[row.id].reports_every_s
-    height = DRONE_HEIGHT_M if row.kind == "aerial" else None
-    carrier = Carrier(row.id, world.own[row.id], seed, height)
+    height = flight_height_m(row, world.site) if row.kind == "aerial" else None
+    carrier = Carrier(row.id, row.kind, world.own[row.id], seed, height)
     found: list[Source] = [_Poses(desk, carrier, phase, every)]
-    if row.kind in {"vehicle", "aerial"}:
-        found.append(_Scans(desk, carrier, world, phase))
+    match row.kind:
+        case "vehicle":
+            vehicle = SurveillanceVehicle(row, carrier, world, seed)
+            found.append(_Scans(desk, vehicle, carrier, world, phase))
+        case "aerial":
+            observer = Observer(row, carrier, seed, world.scene.weather)
+            found.append(_Overflights(desk, observer, carrier, world, phase))
+        case "boat":
+            found.append(_Ears(desk, Transponders(world, desk.start_ns), carrier, phase))
     return found
 
 
@@ -129,17 +142,25 @@ class _Poses:
             **self._desk.stamp(Channel.POSE, sent_s - 0.02, sent_s),
             position=position,
             heading_deg=heading,
-            heading_sigma_deg=None if heading is None else 0.6,
+            heading_sigma_deg=None if heading is None else self._carrier.heading_sigma_deg(speed),
             speed_mps=speed,
         )
         return self._desk.send(Channel.POSE, pose, sent_s)
 
 
 class _Scans:
-    """A vehicle's radar, or a drone's camera, each second."""
+    """A vehicle's radar and camera, each second."""
 
-    def __init__(self, desk: Desk, carrier: Carrier, world: World, phase: float) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        vehicle: SurveillanceVehicle,
+        carrier: Carrier,
+        world: World,
+        phase: float,
+    ) -> None:
         self._desk = desk
+        self._vehicle = vehicle
         self._carrier = carrier
         self._world = world
         self._phase = phase
@@ -155,12 +176,70 @@ class _Scans:
         if not self._carrier.body.is_there(t_s):
             return []
         everyone = self._world.at(t_s)
-        stamp = self._desk.stamp(Channel.REPORT, t_s, sent_s)
-        if self._desk.row.kind == "aerial":
-            report = Report(**stamp, sightings=tuple(self._carrier.sightings(t_s, everyone)))
-        elif self._desk.row.radar is not None:
-            plots = self._carrier.scan(t_s, self._desk.row.radar, everyone)
-            report = Report(**stamp, plots=tuple(plots))
-        else:
-            report = Report(**stamp)
+        plots = self._vehicle.plots(t_s, everyone)
+        boxes, orientation = self._vehicle.boxes(t_s, everyone)
+        report = Report(
+            **self._desk.stamp(Channel.REPORT, t_s, sent_s),
+            plots=tuple(plots),
+            boxes=tuple(boxes),
+            orientation=orientation,
+        )
+        return self._desk.send(Channel.REPORT, report, sent_s)
+
+
+class _Overflights:
+    """What an aircraft's camera finds, each second."""
+
+    def __init__(
+        self, desk: Desk, observer: Observer, carrier: Carrier, world: World, phase: float
+    ) -> None:
+        self._desk = desk
+        self._observer = observer
+        self._carrier = carrier
+        self._world = world
+        self._phase = phase
+        self._number = 0
+
+    def next_s(self) -> float:
+        return 1.0 + self._number + 0.05 + self._phase
+
+    def speak(self) -> list[Emission]:
+        sent_s = self.next_s()
+        t_s = 1.0 + self._number
+        self._number += 1
+        if not self._carrier.body.is_there(t_s):
+            return []
+        sightings = self._observer.sightings(t_s, self._world.at(t_s))
+        report = Report(**self._desk.stamp(Channel.REPORT, t_s, sent_s), sightings=tuple(sightings))
+        return self._desk.send(Channel.REPORT, report, sent_s)
+
+
+class _Ears:
+    """A boat's AIS receiver: what it heard in two seconds, when it heard something."""
+
+    def __init__(
+        self, desk: Desk, transponders: Transponders, carrier: Carrier, phase: float
+    ) -> None:
+        self._desk = desk
+        self._transponders = transponders
+        self._carrier = carrier
+        self._phase = phase
+        self._number = 0
+
+    def next_s(self) -> float:
+        return AIS_EVERY_S * (1.0 + self._number) + 0.05 + self._phase
+
+    def speak(self) -> list[Emission]:
+        sent_s = self.next_s()
+        t_s = AIS_EVERY_S * (1.0 + self._number)
+        self._number += 1
+        if not self._carrier.body.is_there(t_s):
+            return []
+        east, north = self._carrier.body.at(t_s)
+        lines = self._transponders.heard(
+            self._carrier.name, float(east), float(north), t_s - AIS_EVERY_S, t_s
+        )
+        if not lines:
+            return []
+        report = Report(**self._desk.stamp(Channel.REPORT, t_s, sent_s), nmea=tuple(lines))
         return self._desk.send(Channel.REPORT, report, sent_s)

@@ -72,7 +72,7 @@ def test_the_resolved_frequency_is_where_the_contrast_just_suffices(contrast: fl
 
     def missing(f: float) -> float:
         mtf = np.sinc(f) * np.exp(-2.0 * (np.pi * BLUR_PX * f) ** 2)
-        return float(observer * NETD_KELVIN * f / mtf - contrast)
+        return float(NETD_KELVIN * np.hypot(observer * f / mtf, 0.5) - contrast)
 
     root = brentq(missing, 1e-3, 0.5)
     assert float(resolved_share(contrast, NETD_KELVIN)) == pytest.approx(root / 0.5, rel=0.01)

@@ -5,9 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geo.crs import convergence_deg, to_plane
-from sensors.scenes import ActorClass
-from sensors.simulators.mobile import Carrier
 from sensors.simulators.thermal import ThermalCamera
 from tests.sensors.simulators.bodies import before_camera, body, site, snapshot
 
@@ -41,57 +38,3 @@ def test_a_camera_looks_to_the_right_of_its_picture_for_what_is_clockwise() -> N
     middle = camera.outlines(snapshot([body(at_east, at_north)], 1.0))[0][1]
     right = camera.outlines(snapshot([body(at_east + aside[0], at_north + aside[1])], 1.0))[0][1]
     assert right[0] > middle[0] + 50.0
-
-
-def carrier(heading: tuple[float, float] = (2.0, 0.0)) -> Carrier:
-    east, north = (float(one) for one in to_plane(20.6, 45.8))
-    return Carrier("vehicle-1", body(east, north, heading, ActorClass.TRUCK, "vehicle-1"), 1)
-
-
-def test_positions_scatter_as_widely_as_they_say() -> None:
-    mine = carrier()
-    errors = []
-    for t in range(200):
-        position, _, _ = mine.place(float(t))
-        east, north = to_plane(position.longitude_deg, position.latitude_deg)
-        true_east, true_north = mine.body.at(float(t))
-        errors += [float(east - true_east), float(north - true_north)]
-        assert position.accuracy_m == 2.0
-    assert np.std(errors) == pytest.approx(2.0, rel=0.2)
-    assert abs(np.mean(errors)) < 0.5
-
-
-def test_heading_is_from_true_north_and_missing_while_standing() -> None:
-    mine = carrier((0.0, 3.0))
-    _, heading, speed = mine.place(10.0)
-    assert heading is not None
-    # Grid north lies this far clockwise of true north here.
-    turned = (heading - convergence_deg(20.6, 45.8) + 180.0) % 360.0 - 180.0
-    assert abs(turned) < 3.0
-    assert speed == pytest.approx(3.0, abs=0.1)
-    assert carrier((0.0, 0.0)).place(10.0)[1] is None
-
-
-def test_radar_plots_lead_back_to_the_target_and_slow_ones_are_not_seen() -> None:
-    radar = site().sensor("vehicle-1").radar
-    assert radar is not None
-    mine = carrier()
-    east, north = (float(one) for one in to_plane(20.6, 45.8))
-    walker = body(east + 300.0, north + 900.0, (0.0, -1.2))
-    slow = body(east - 800.0, north, (0.0, 0.05), name="b")
-    hits = 0
-    for t in range(60):
-        here = mine.body.at(float(t))
-        everyone = snapshot([walker, slow], float(t))
-        for plot in mine.scan(float(t), radar, everyone):
-            bearing = np.deg2rad(90.0 + plot.azimuth_deg)  # driving due (grid) east
-            found = np.array(
-                [here[0] + plot.range_m * np.sin(bearing), here[1] + plot.range_m * np.cos(bearing)]
-            )
-            away = np.hypot(found[0] - everyone.east_m, found[1] - everyone.north_m)
-            if away[0] < 60.0:
-                hits += 1
-                assert plot.radial_speed_mps is not None
-                assert plot.radial_speed_mps < -0.5  # coming nearer
-            assert away[1] > 60.0 or plot.score <= 0.5
-    assert hits > 45

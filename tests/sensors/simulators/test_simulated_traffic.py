@@ -212,7 +212,7 @@ def test_one_of_ours_in_the_scene_says_where_it_is() -> None:
     assert isinstance(message, Pose)
     way = World(parse(text), site()).cast.fixed[0].path
     length_m = float(np.hypot(way.east_m[1] - way.east_m[0], way.north_m[1] - way.north_m[0]))
-    assert message.speed_mps == pytest.approx(length_m / 50.0, abs=0.1)
+    assert message.speed_mps == pytest.approx(length_m / 50.0, abs=0.25)
 
 
 def test_a_camera_told_to_sends_raw_frames_in_place_of_reports() -> None:
