@@ -38,6 +38,18 @@ def about(
     return Path(way.t_s, way.east_m, way.north_m, endless=True)
 
 
+def halting(path: Path, each_m: float, stand_s: float) -> Path:
+    """Stand for a time at the path's begin and after each so many metres, where it has a point."""
+    run = np.concatenate(([0.0], np.cumsum(np.hypot(np.diff(path.east_m), np.diff(path.north_m)))))
+    stands = np.diff(np.floor(run / each_m), prepend=-1.0) > 0.0
+    waited = stand_s * np.cumsum(stands)
+    arrives, leaves = path.t_s + waited - stand_s * stands, path.t_s + waited
+    order = np.sort(np.concatenate((np.arange(run.size), np.flatnonzero(stands))))
+    is_first = np.diff(order, prepend=-1) > 0
+    t_s = np.where(is_first, arrives[order], leaves[order])
+    return Path(t_s, path.east_m[order], path.north_m[order], path.endless)
+
+
 def back_and_forth(path: Path, duration_s: float) -> Path:
     """Go along a path, back and along it again until a time is over, then end where that is.
 

@@ -15,7 +15,7 @@ from geo.site_rows import Sensor
 from sensors.scenes import ActorClass, CableEvent, Scene
 from sensors.simulators.cast import Cast, own_vehicle
 from sensors.simulators.motion import Body, FloatArray, seeded
-from sensors.simulators.ways import about
+from sensors.simulators.ways import about, halting
 
 MOBILE = ("vehicle", "patrol", "boat", "aerial")
 
@@ -27,6 +27,9 @@ _BEATS = {
     "boat": (60.0, 6_000.0, 5.0),
     "aerial": (400.0, 8_000.0, 15.0),
 }
+_STANDS_EACH_M, _STANDS_S = 1_000.0, 600.0
+"""A surveillance vehicle stands and watches for ten minutes, then drives on (assumed)."""
+
 _CLASSES = {
     "patrol": ActorClass.VEHICLE,
     "vehicle": ActorClass.TRUCK,
@@ -98,6 +101,8 @@ class World:
             reach * draw.uniform(0.6, 1.0),
             speed * draw.uniform(0.8, 1.2),
         )
+        if row.kind == "vehicle":
+            path = halting(path, _STANDS_EACH_M, _STANDS_S)
         return own_vehicle(row.id, path, self.scene.seed, _CLASSES[row.kind])
 
     def _check(self) -> None:

@@ -17,7 +17,7 @@ from sensors.simulators.cast import Cast
 from sensors.simulators.groups import Group
 from sensors.simulators.motion import Path as Way
 from sensors.simulators.traffic import simulate
-from sensors.simulators.ways import back_and_forth, behind, wandering
+from sensors.simulators.ways import back_and_forth, behind, halting, wandering
 from sensors.simulators.world import World
 from sensors.topics import parse as parse_topic
 from sensors.wire import decode
@@ -172,6 +172,22 @@ def test_back_and_forth_is_the_path_mirrored_at_its_ends(
     times = np.linspace(begins_s, begins_s + duration_s, 101)
     endless = Way(path.t_s, path.east_m, path.north_m, endless=True)
     np.testing.assert_allclose(walked.at(times), endless.at(times), atol=1e-6)
+
+
+def test_a_halting_way_stands_at_its_begin_and_each_so_many_metres() -> None:
+    t_s = np.array([0.0, 50.0, 100.0, 150.0])
+    driven = halting(Way(t_s, np.array([0.0, 250.0, 500.0, 750.0]), np.zeros(4)), 500.0, 60.0)
+    times = np.array([0.0, 59.0, 110.0, 160.0, 219.0, 270.0])
+    np.testing.assert_allclose(driven.at(times)[0], [0.0, 0.0, 250.0, 500.0, 500.0, 750.0])
+    assert (np.diff(driven.t_s) > 0.0).all()
+    assert driven.ends_s == 270.0
+
+
+def test_a_surveillance_vehicle_stands_more_than_it_drives(site: Site) -> None:
+    text = HEAD + 'sensors = ["vehicle-2"]\n'
+    path = World(parse(text), site).own["vehicle-2"].path
+    moves = np.hypot(*path.velocity(np.arange(0.0, 6_000.0, 5.0))) > 0.1
+    assert 0.2 < moves.mean() < 0.6
 
 
 def test_straying_is_the_same_for_the_same_draw() -> None:
