@@ -229,9 +229,9 @@ def _person(now: "_Moment") -> list[_Limb]:
         foot_f = knee_f + 0.27 * h * math.sin(shank)
         foot_z = knee_z - 0.27 * h * math.cos(shank)
         at = side * 0.0955 * h
-        limbs.append(
-            (knee_f, at, max(knee_z, 0.0), foot_f, at, max(foot_z, 0.0), 0.06, warmth.cloth)
-        )
+        limbs.append((0.0, at, hip, knee_f, at, max(knee_z, 0.0), 0.085, warmth.cloth))
+        foot = (foot_f, at, max(foot_z, 0.0))
+        limbs.append((knee_f, at, max(knee_z, 0.0), *foot, 0.06, warmth.cloth))
     shoulder_f = 0.288 * h * math.sin(lean)
     shoulder_z = hip + 0.288 * h * math.cos(lean)
     limbs.append((0.0, 0.0, hip, shoulder_f, 0.0, shoulder_z, 0.17, warmth.cloth))

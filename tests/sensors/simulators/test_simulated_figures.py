@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from sensors.scenes import ActorClass, Behaviour, Weather
 from sensors.simulators.figures import Strokes, Warmth, figure, mean_kelvin, size_of
@@ -58,6 +59,16 @@ def test_seen_from_the_front_legs_do_not_swing_aside() -> None:
     walker = body(0.0, 0.0, (1.4, 0.0), behaviour=Behaviour.WALK)
     widths = [extent(figure(walker, 0.0, t, 1.4, WARMTH)[0])[0] for t in np.arange(0.0, 2.0, 0.05)]
     assert np.ptp(widths) < 0.01
+
+
+@pytest.mark.parametrize("behaviour", [b for b in Behaviour if b is not Behaviour.DRIVE])
+def test_a_person_is_in_one_piece_at_every_moment(behaviour: Behaviour) -> None:
+    who = body(0.0, 0.0, behaviour=behaviour)
+    for t_s in np.arange(0.0, 2.0, 0.13):
+        strokes, _ = figure(who, SIDEWAYS, t_s, 0.0 if behaviour.stays else 1.4, WARMTH)
+        picture = np.zeros((200, 200), np.float32)
+        paint(picture, strokes, (100.0, 180.0), 80.0, 1.0, 0.0)
+        assert label(picture > 0.3 * WARMTH.cloth)[1] == 1
 
 
 def test_painted_warmth_is_that_of_the_area_at_every_range() -> None:
