@@ -69,10 +69,12 @@ def back_and_forth(path: Path, duration_s: float) -> Path:
         east.append(path.east_m[::turned][1:])
         north.append(path.north_m[::turned][1:])
     whole = Path(np.concatenate(times), np.concatenate(east), np.concatenate(north))
-    inside = whole.t_s < duration_s
+    # Compared as they will stand: two sums may round to one.
+    t_s, end = whole.t_s + path.t_s[0], duration_s + path.t_s[0]
+    inside = t_s < end
     last_east, last_north = whole.at(duration_s)
     return Path(
-        np.append(whole.t_s[inside], duration_s) + path.t_s[0],
+        np.append(t_s[inside], end),
         np.append(whole.east_m[inside], last_east),
         np.append(whole.north_m[inside], last_north),
     )

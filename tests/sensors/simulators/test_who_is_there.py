@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from geo.crs import to_plane
@@ -160,6 +160,7 @@ def test_farm_work_goes_back_and_forth_until_it_is_over(site: Site) -> None:
     st.floats(0.5, 400.0),
     st.floats(0.0, 100.0),
 )
+@example([4.0], 4.0, 28.192585651199327)
 @settings(max_examples=60, deadline=None)
 def test_back_and_forth_is_the_path_mirrored_at_its_ends(
     steps: list[float], duration_s: float, begins_s: float
