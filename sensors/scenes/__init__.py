@@ -10,10 +10,11 @@ scene's start. What is not simulated yet is refused, so that no scene seems to h
 from sensors.scenes.kinds import ActorClass, Behaviour, top_speed_mps
 from sensors.scenes.reading import load, parse
 from sensors.scenes.rows import Actor, CableEvent, Crossings, Fault, Patrol, Weather
-from sensors.scenes.scene import Scene
+from sensors.scenes.scene import SYNTHETIC, Scene
 from sensors.scenes.writing import write
 
 __all__ = [
+    "SYNTHETIC",
     "Actor",
     "ActorClass",
     "Behaviour",

@@ -10,14 +10,7 @@ FaultKind = Literal[
     "silent", "duplicate", "reorder", "late", "skew", "stuck", "corrupt", "flood", "restart"
 ]
 
-NOT_YET = {
-    "train": "trains are not simulated yet",
-    "crawl": "crawling is not simulated yet",
-    "saw": "sawing is not simulated yet",
-    "wade": "wading is not simulated yet",
-    "cable_event": "cable events are not simulated yet",
-    "background": "recorded backgrounds are not simulated yet",
-}
+NOT_YET: dict[str, str] = {}
 """Keys and values of the format that no simulator renders yet; a scene with them is refused."""
 
 

@@ -49,6 +49,8 @@ class Scene(Table):
         raw_thermal: at most two thermal cameras that send raw frames in place of reports.
         own_forces: the site's patrols, vehicles, boats and drones move along the border and say
             where they are.
+        roads: lawful traffic on the roads and railways that the fibre simulator draws beside the
+            cables at places; it is noise and stands in no truth.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -62,6 +64,7 @@ class Scene(Table):
     fibre_window_m: float | None = Field(None, gt=0.0)
     raw_thermal: tuple[Id, ...] = Field(default=(), max_length=2)
     own_forces: bool = True
+    roads: bool = True
     weather: Weather = Weather()
     actor: tuple[Actor, ...] = ()
     patrol: tuple[Patrol, ...] = ()

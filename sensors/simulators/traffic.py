@@ -11,16 +11,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.errors import SceneError
 from geo.site import Site
 from geo.site_rows import Sensor
 from sensors.messages import ObjectClass
-from sensors.scenes import Scene
+from sensors.scenes import SYNTHETIC, Scene
 from sensors.simulators.faults import FLOOD
-from sensors.simulators.fibre import GAUGE_M, RATE_HZ, FibreSimulator, FrameWriter, compile_kernels
+from sensors.simulators.fibre import RATE_HZ, FibreSimulator, Surroundings, compile_kernels
+from sensors.simulators.frames import FrameWriter
 from sensors.simulators.gateway import HEARTBEAT_S, Desk, Emission, GatewayDesk, to_ns
+from sensors.simulators.ground import GAUGE_M
 from sensors.simulators.motion import seeded
-from sensors.simulators.noise import BLOCK
+from sensors.simulators.recorded import Recorded
 from sensors.simulators.sources import Source, sources_of
+from sensors.simulators.tiles import BLOCK
+from sensors.simulators.weather import Sky
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
@@ -35,6 +40,7 @@ def simulate(
     start_ns: int | None = None,
     frame_rows: int = BLOCK,
     groups: Collection[str] | None = None,
+    background: Recorded | None = None,
 ) -> Iterator[Emission]:
     """Give all messages of a scene in order of the time they are sent.
 
@@ -46,6 +52,7 @@ def simulate(
             a live demonstration; UTC.
         frame_rows: samples in a fibre frame; the samples are the same however they are cut.
         groups: only these feed groups; all when None.
+        background: the recording that the scene names as its background.
 
     Yields:
         Emissions; for ever when the scene has no duration.
@@ -53,11 +60,16 @@ def simulate(
     Raises:
         SceneError: what the scene names and the site does not have.
     """
+    if (background is None) != (scene.background == SYNTHETIC):
+        raise SceneError(
+            f"{scene.name}: background is {scene.background!r}: wanted its samples beside the "
+            f'scene, or "{SYNTHETIC}"'
+        )
     world = World(scene, site)
     if any(row.kind == "fibre" for row in world.sensors):
         compile_kernels(scene.seed)
     begin_ns = scene.start_ns if start_ns is None else start_ns
-    sources = _sources(world, session, begin_ns, frame_rows, groups)
+    sources = _sources(world, session, begin_ns, frame_rows, groups, background)
     duration = float("inf") if scene.duration_s is None else scene.duration_s
     turns = [(to_ns(source.next_s()), index) for index, source in enumerate(sources)]
     heapq.heapify(turns)
@@ -79,7 +91,12 @@ def simulate(
 
 
 def _sources(
-    world: World, session: str, start_ns: int, frame_rows: int, groups: Collection[str] | None
+    world: World,
+    session: str,
+    start_ns: int,
+    frame_rows: int,
+    groups: Collection[str] | None,
+    background: Recorded | None,
 ) -> list[Source]:
     sources: list[Source] = []
     desks: dict[str, list[Desk]] = {}
@@ -89,7 +106,7 @@ def _sources(
             continue
         faults = [fault for fault in world.scene.fault if fault.sensor == row.id]
         desk = Desk(row, session, start_ns, faults)
-        made = _of_sensor(world, row, desk, frame_rows)
+        made = _of_sensor(world, row, desk, frame_rows, background)
         if made:
             desks.setdefault(row.group, []).append(desk)
             spoken.extend(made)
@@ -99,7 +116,9 @@ def _sources(
     return sources + spoken
 
 
-def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[Source]:
+def _of_sensor(
+    world: World, row: Sensor, desk: Desk, frame_rows: int, background: Recorded | None
+) -> list[Source]:
     """Sources of one sensor: its registration and heartbeat first, then what it measures."""
     seed = world.scene.seed
     # Sensors do not speak in step: each has a phase of its own within the second.
@@ -109,7 +128,8 @@ def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[S
         if world.scene.fibre_window_m is not None and window is None:
             return []
         cable = world.site.cable(row.cable)
-        simulator = FibreSimulator(seed, row.id, cable, world.bodies, phase, window)
+        about = _about(world.scene, row.cable, background)
+        simulator = FibreSimulator(seed, row.id, cable, world.bodies, phase, window, about)
         told = {
             "channel_count": cable.settings.channel_count,
             "channel_spacing_m": cable.settings.channel_spacing_m,
@@ -122,6 +142,16 @@ def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[S
         ]
     watching = sources_of(world, row, desk, phase)
     return [_Life(desk, phase, _SEEN, {}), *watching] if watching else []
+
+
+def _about(scene: Scene, cable: str, background: Recorded | None) -> Surroundings:
+    weather, start = scene.weather, scene.start
+    return Surroundings(
+        sky=Sky(weather.wind_mps, weather.rain_mm_h),
+        events=tuple(one for one in scene.cable_event if one.at_cable == cable),
+        start_hour=start.hour + start.minute / 60.0 if scene.roads else None,
+        recorded=background,
+    )
 
 
 class _GatewayWord:

@@ -50,10 +50,8 @@ def test_a_scene_is_read_with_its_units_and_defaults() -> None:
     ("text", "told"),
     [
         (HEAD + WALKER.replace("person", "dragon") + WAY, "x.toml:8: actor[0].class is 'dragon'"),
-        (HEAD + WALKER.replace("person", "train") + WAY, "trains are not simulated yet"),
-        (HEAD + WALKER.replace("walk", "crawl") + WAY, "crawling is not simulated yet"),
         (HEAD + WALKER.replace("walk", "drive") + WAY, "behaviour drive only with class"),
-        (HEAD + '[[cable_event]]\nkind = "cut"\n', "cable events are not simulated yet"),
+        (HEAD + '[[cable_event]]\nkind = "cut"\n', "cable_event[0].at_cable is missing"),
         (
             HEAD + "colour = 3\n",
             "x.toml:5: colour is 3: wanted a key of the scene format, here one of name, seed",
