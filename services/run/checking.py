@@ -20,6 +20,7 @@ from sensors.simulators.traffic import simulate
 from services.config.settings import Settings
 from services.mqtt.address import BrokerAddress
 from services.mqtt.probe import LARGEST_BYTES, QUEUE, WINDOW, Limits, probe
+from services.run.background import background
 from services.run.inputs import is_scene, is_site, scene_site
 from services.run.sources import frame_filters, report_filters
 
@@ -150,7 +151,7 @@ def _check_scene(path: Path, text: str) -> list[Finding]:
     try:
         # Begin the scene: so names that the site does not have come out.
         site = Site.load(scene_site(scene, path))
-        next(iter(simulate(scene, site)), None)
+        next(iter(simulate(scene, site, background=background(scene, path))), None)
         far = _never_near(scene, site)
     except SceneError as error:
         return [_keyed(str(error).removeprefix(f"{scene.name}: "), path, text)]

@@ -20,10 +20,12 @@ from geo.errors import ConfigError, RecordingError, SceneError
 from geo.site import Site
 from sensors.messages import Mark
 from sensors.scenes import Fault, Scene, load
-from sensors.simulators.noise import BLOCK
+from sensors.simulators.recorded import Recorded
+from sensors.simulators.tiles import BLOCK
 from sensors.simulators.traffic import simulate
 from services.events import Command, Received
 from services.recording.reading import Recording
+from services.run.background import background
 from services.run.das import FRAME_S, das_messages, identity_of, read_patches
 from services.run.extent import SceneFault
 
@@ -170,7 +172,7 @@ def _scene(path: Path, site_path: Path | None, frame_rows: int) -> Input:
         seconds=scene.duration_s,
         site=site,
         run=f"scene-{identity_of(path)}",
-        _open=partial(_emitted, scene, site, frame_rows),
+        _open=partial(_emitted, scene, site, frame_rows, background(scene, path)),
         faults=tuple(_fault(scene, one) for one in scene.fault),
     )
 
@@ -180,9 +182,11 @@ def _fault(scene: Scene, fault: Fault) -> SceneFault:
     return SceneFault(fault.sensor, fault.kind, begin_ns, begin_ns + round(fault.duration_s * _NS))
 
 
-def _emitted(scene: Scene, site: Site, frame_rows: int) -> Iterator[Received]:
+def _emitted(
+    scene: Scene, site: Site, frame_rows: int, recorded: Recorded | None
+) -> Iterator[Received]:
     # Nobody subscribed before, so nothing comes as retained from before.
-    for emission in simulate(scene, site, frame_rows=frame_rows):
+    for emission in simulate(scene, site, frame_rows=frame_rows, background=recorded):
         yield Received(emission.at_ns, emission.topic, emission.payload)
 
 

@@ -15,6 +15,7 @@ from sensors.simulators.fibre import compile_kernels
 from sensors.simulators.gateway import Emission
 from sensors.simulators.traffic import simulate
 from services.mqtt import BrokerAddress, Publisher
+from services.run.background import background
 from services.run.inputs import Advance, load_scene
 
 _log = structlog.get_logger()
@@ -53,10 +54,11 @@ async def play(
         Figures: when it began, messages, frames given up, megabytes, seconds.
     """
     played = load_scene(scene)
+    recorded = await asyncio.to_thread(background, played, scene)
     await asyncio.to_thread(compile_kernels, played.seed)  # before the scene's clock starts
     begin_ns = time.time_ns()
     session = f"sim-{uuid.uuid4().hex[:12]}"
-    emissions = simulate(played, site, session=session, start_ns=begin_ns)
+    emissions = simulate(played, site, session=session, start_ns=begin_ns, background=recorded)
     player = _Player(broker, begin_ns, speed, advance)
     await player.run(emissions, stop)
     return player.figures(time.time_ns())
