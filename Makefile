@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSOLE := services/alerts/console
 
-.PHONY: setup demo test check unit system browsertools lock clean
+.PHONY: setup demo test check unit system score browsertools lock clean
 
 setup: .venv/runtime.stamp $(CONSOLE)/dist/index.html .venv/kernels.stamp
 
@@ -28,6 +28,12 @@ unit:
 # With real servers and a real browser, one after the other: they need both cores.
 system:
 	$(BIN)/pytest -m "system or browser"
+
+# Long statistics over drawn and committed scenes; SCORE='--seeds tuning --scenes 30' for a look.
+SCORE ?= --seeds figures
+
+score: setup
+	$(BIN)/straja bench score $(SCORE) --out build/score
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

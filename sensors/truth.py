@@ -4,30 +4,44 @@
 hand in the same form.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from pydantic import TypeAdapter, ValidationError
 
 from geo.errors import SceneError
 from sensors.messages import ObjectClass, time_from_wire, time_to_text
-from sensors.scenes import ActorClass
+from sensors.scenes import ActorClass, Behaviour
+from sensors.scenes.kinds import CableEventKind
+
+CABLE_EVENT: Literal["cable_event"] = "cable_event"
+"""Class of a truth point that is something done to a cable."""
 
 
 @dataclass(frozen=True, slots=True)
 class TruthPoint:
-    """Where an actor was at one moment.
+    """Where an actor was at one moment, or when and where something was done to a cable.
 
     Attributes:
         at_ns: UTC.
         actor: its id; one of many crossings has its number behind.
+        actor_class: what it is; ``cable_event`` where something is done to a cable.
+        object_class: what a sensor at its best would report.
         count: how many belong to it; the place is that of the first one.
         near: names of sensors in whose reach it was, in the site's order.
+        behaviour: what it does; None for a cable event.
+        lawful: whether it may be there without being one of ours.
+        event: what is done to a cable; one point, when it happens.
+        cable: to which cable.
+        distance_m: at which cable distance.
     """
 
     at_ns: int
     actor: str
-    actor_class: ActorClass
+    actor_class: ActorClass | Literal["cable_event"]
     object_class: ObjectClass
     count: int
     own_force: bool
@@ -38,15 +52,30 @@ class TruthPoint:
     chainage_m: float
     offset_m: float
     near: tuple[str, ...]
+    behaviour: Behaviour | None = None
+    lawful: bool = False
+    event: CableEventKind | None = None
+    cable: str | None = None
+    distance_m: float | None = None
+
+
+_NAMES = {"at_ns": "at", "actor_class": "class"}
+KEYS = {_NAMES.get(one.name, one.name): one.name for one in dataclasses.fields(TruthPoint)}
+"""Keys of a line of truth, and the fields that they are."""
+_CABLE_KEYS = ("event", "cable", "distance_m")
+_MAY_MISS = {"behaviour", "lawful", *_CABLE_KEYS}
+_POINT = TypeAdapter(TruthPoint)
 
 
 def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
     """Write points as JSON Lines; how many there were."""
     count = 0
     for point in points:
-        row = asdict(point)
-        row["at"] = time_to_text(row.pop("at_ns"))
-        row["class"] = row.pop("actor_class")
+        row = {key: getattr(point, name) for key, name in KEYS.items()}
+        row["at"] = time_to_text(point.at_ns)
+        if point.event is None:
+            for key in _CABLE_KEYS:
+                del row[key]
         file.write(json.dumps(row, sort_keys=True) + "\n")
         count += 1
     return count
@@ -54,6 +83,8 @@ def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
 
 def read_truth(file: Iterable[str]) -> Iterator[TruthPoint]:
     """Read what :func:`write_truth` wrote, or a hand wrote in its form.
+
+    Behaviour, lawful and the keys of cable events may be left out.
 
     Raises:
         SceneError: naming line and key of what cannot be read.
@@ -64,14 +95,33 @@ def read_truth(file: Iterable[str]) -> Iterator[TruthPoint]:
 
 
 def _read(line: str, number: int) -> TruthPoint:
+    here = f"truth, line {number}"
     try:
         row = json.loads(line)
-        row["at_ns"] = time_from_wire(row.pop("at"))
-        row["actor_class"] = ActorClass(row.pop("class"))
-        row["object_class"] = ObjectClass(row["object_class"])
-        row["near"] = tuple(row["near"])
-        return TruthPoint(**row)
-    except KeyError as error:
-        raise SceneError(f"truth, line {number}: {error.args[0]} is missing: wanted it") from error
-    except (TypeError, ValueError) as error:
-        raise SceneError(f"truth, line {number}: wanted a truth point ({error})") from error
+    except ValueError as error:
+        raise SceneError(f"{here}: wanted one JSON object a line ({error})") from error
+    if not isinstance(row, dict):
+        raise SceneError(f"{here}: wanted one JSON object a line, not {row!r:.60}")
+    unknown = sorted(row.keys() - KEYS)
+    if unknown:
+        raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(KEYS)}")
+    missing = [key for key in KEYS if key not in row and key not in _MAY_MISS]
+    if missing:
+        raise SceneError(f"{here}: {missing[0]} is missing: wanted it")
+    try:
+        row["at"] = time_from_wire(row["at"])
+    except ValueError as error:
+        raise SceneError(f"{here}: at is {row['at']!r:.60}: wanted {error}") from error
+    try:
+        point = _POINT.validate_python({KEYS[key]: value for key, value in row.items()})
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = _NAMES.get(str(fault["loc"][0]), str(fault["loc"][0]))
+        wanted = fault["msg"].removeprefix("Input should be ")
+        raise SceneError(f"{here}: {key} is {fault['input']!r:.60}: wanted {wanted}") from error
+    if (point.event is None) == (point.actor_class == CABLE_EVENT):
+        raise SceneError(
+            f"{here}: class is {point.actor_class!r} and event {point.event!r}: wanted an event "
+            f"(cut, bend, disconnect) with class {CABLE_EVENT!r}, and with no other"
+        )
+    return point

@@ -1,7 +1,6 @@
 """The cast of a scene at a site: every actor's members, whenever they are there."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import shapely
@@ -9,36 +8,23 @@ import shapely
 from geo.crs import to_plane
 from geo.errors import SceneError
 from geo.site import Site
-from sensors.scenes import MAX_SPEED_MPS, Actor, ActorClass, Behaviour, Crossings, Scene
-from sensors.simulators.motion import Body, FloatArray, Path, members, seeded
+from sensors.scenes import (
+    Actor,
+    ActorClass,
+    Behaviour,
+    Patrol,
+    Scene,
+    top_speed_mps,
+)
+from sensors.simulators.groups import Group, bodies_of
+from sensors.simulators.motion import Body, FloatArray, Path
+from sensors.simulators.streams import Stream, check_chainage
+from sensors.simulators.ways import along_border, back_and_forth
+
+__all__ = ["Cast", "Group", "own_vehicle"]
 
 FARTHEST_M = 25_000.0
 """Waypoints farther than this from the border line are a slip of the pen."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """An actor as the truth knows it: what belongs together.
-
-    Attributes:
-        id: the actor's id; for one of many crossings the id and its number.
-        bodies: its members, the first one on the path.
-    """
-
-    id: str
-    actor_class: ActorClass
-    bodies: tuple[Body, ...]
-    reports_every_s: float = 0.0
-
-    @property
-    def path(self) -> Path:
-        """Path of the first member."""
-        return self.bodies[0].path
-
-    @property
-    def own_force(self) -> bool:
-        """Whether it is one of ours."""
-        return self.bodies[0].own_force
 
 
 class Cast:
@@ -52,11 +38,13 @@ class Cast:
         """Put the scene's actors on the ground."""
         self.scene = scene
         self.site = site
-        self.fixed = tuple(
-            self._actor(actor, f"actor[{index}]") for index, actor in enumerate(scene.actor)
+        self.fixed = (
+            *(self._actor(one, f"actor[{n}]") for n, one in enumerate(scene.actor)),
+            *(self._patrol(one, f"patrol[{n}]") for n, one in enumerate(scene.patrol)),
         )
-        self._places = [self._drawn(index) for index in range(len(scene.crossings))]
-        self._crossing = lru_cache(maxsize=512)(self._make_crossing)
+        self._streams = [
+            Stream(row, scene, site, f"crossings[{n}]") for n, row in enumerate(scene.crossings)
+        ]
 
     def between(self, from_s: float, to_s: float) -> list[Group]:
         """Give all groups that are in the scene at some time of a span, in a fixed order."""
@@ -65,15 +53,16 @@ class Cast:
             for group in self.fixed
             if group.path.begins_s <= to_s and group.path.ends_s >= from_s
         ]
-        for index, stream in enumerate(self.scene.crossings):
-            longest = self._places[index]
-            first = int((from_s - longest - stream.first_t_s) // stream.every_s) - 1
-            last = int((to_s - stream.first_t_s) // stream.every_s)
-            for number in range(max(first, 0), last + 1):
-                group = self._crossing(index, number)
-                if group.path.begins_s <= to_s and group.path.ends_s >= from_s:
-                    found.append(group)
+        for stream in self._streams:
+            found += stream.between(from_s, to_s)
         return found
+
+    def everyone(self) -> Iterator[Group]:
+        """Give all groups of a scene that has an end, or all but drawn crossings of one without."""
+        if self.scene.duration_s is None:
+            yield from self.fixed
+        else:
+            yield from self.between(0.0, self.scene.duration_s)
 
     def _actor(self, actor: Actor, key: str) -> Group:
         if actor.waypoints:
@@ -95,101 +84,56 @@ class Cast:
             t_s = np.array([t_s[0], t_s[0] + (actor.duration_s or 0.0)])
             east, north = np.repeat(east, 2), np.repeat(north, 2)
         speed = np.hypot(np.diff(east), np.diff(north)) / np.diff(t_s)
-        if speed.max() > MAX_SPEED_MPS:
+        top = top_speed_mps(actor.actor_class, actor.behaviour)
+        if speed.max() > top:
             index = int(speed.argmax()) + 1
             raise SceneError(
-                f"{self.scene.name}: {key}.waypoints[{index}] takes {speed.max():.0f} m/s to "
-                f"reach: wanted at most {MAX_SPEED_MPS:g} m/s; check its t_s"
+                f"{self.scene.name}: {key}.waypoints[{index}] takes {speed.max():.1f} m/s to "
+                f"reach: wanted at most {top:g} m/s for class {actor.actor_class} and behaviour "
+                f"{actor.behaviour}; check its t_s"
             )
         path = Path(t_s, east, north)
-        bodies = members(
-            actor.id,
-            actor.count,
-            actor.actor_class,
-            actor.behaviour,
+        if actor.back_and_forth and actor.duration_s is not None:
+            path = self._repeated(path, actor.duration_s, key)
+        bodies = self._bodies(actor, path, own_force=actor.own_force)
+        return Group(
+            actor.id, actor.actor_class, bodies, actor.reports_position_every_s, actor.lawful
+        )
+
+    def _patrol(self, patrol: Patrol, key: str) -> Group:
+        self._check_chainage(patrol.chainage_m, f"{key}.chainage_m")
+        begins, ends = patrol.t_s
+        there = along_border(self.site, *patrol.chainage_m, patrol.offset_m, patrol.speed_mps)
+        path = Path(there.t_s + begins, there.east_m, there.north_m)
+        path = self._repeated(path, ends - begins, key)
+        bodies = self._bodies(patrol, path, own_force=True)
+        return Group(patrol.id, patrol.actor_class, bodies, patrol.reports_position_every_s)
+
+    def _repeated(self, path: Path, duration_s: float, key: str) -> Path:
+        try:
+            return back_and_forth(path, duration_s)
+        except ValueError as error:
+            raise SceneError(f"{self.scene.name}: {key} goes {error}; shorten its time") from error
+
+    def _bodies(self, row: Actor | Patrol, path: Path, *, own_force: bool) -> tuple[Body, ...]:
+        return bodies_of(
+            row.id,
+            row.count,
+            row.actor_class,
+            row.behaviour,
             path,
             self.scene.seed,
-            own_force=actor.own_force,
+            own_force=own_force,
         )
-        return Group(actor.id, actor.actor_class, tuple(bodies), actor.reports_position_every_s)
 
     def _on_border(self, actor: Actor, key: str) -> tuple[FloatArray, FloatArray]:
-        border = self.site.border
         for index, (chainage, _, _) in enumerate(actor.waypoints):
-            if chainage > border.length_m:
-                raise SceneError(
-                    f"{self.scene.name}: {key}.waypoints[{index}] is "
-                    f"{list(actor.waypoints[index])}: wanted a chainage of 0 to "
-                    f"{border.length_m:.0f} m; metres from the tripoint near Beba Veche"
-                )
+            self._check_chainage((chainage,), f"{key}.waypoints[{index}]")
         points = np.array(actor.waypoints)
-        return border.point_at(points[:, 0], points[:, 1])
+        return self.site.border.point_at(points[:, 0], points[:, 1])
 
-    def _drawn(self, index: int) -> float:
-        """Check a stream of crossings; how long one of them lasts at most, in seconds."""
-        stream = self.scene.crossings[index]
-        places = [*stream.chainage_m, stream.first_chainage_m or 0.0]
-        if max(places) > self.site.border.length_m:
-            raise SceneError(
-                f"{self.scene.name}: crossings[{index}].chainage_m is {places}: wanted 0 to "
-                f"{self.site.border.length_m:.0f} m; metres from the tripoint near Beba Veche"
-            )
-        return 2.0 * _length_m(stream) / stream.speed_mps[0] + stream.every_s
-
-    def _make_crossing(self, index: int, number: int) -> Group:
-        stream = self.scene.crossings[index]
-        seed = self.scene.seed
-        draw = seeded(seed, "crossing", stream.id, number)
-        begins = stream.first_t_s + number * stream.every_s
-        if number:
-            begins += draw.uniform(0.0, 0.5) * stream.every_s
-        chainage = draw.uniform(*stream.chainage_m)
-        if number == 0 and stream.first_chainage_m is not None:
-            chainage = stream.first_chainage_m
-        speed = draw.uniform(*stream.speed_mps)
-        count = int(draw.integers(stream.count[0], stream.count[1] + 1))
-        east, north = self._across(stream, chainage, draw)
-        duration = float(np.hypot(*np.subtract(*np.column_stack((east, north))))) / speed
-        path = Path(np.array([begins, begins + duration]), east, north)
-        name = f"{stream.id}-{number + 1}"
-        bodies = members(name, count, stream.actor_class, stream.behaviour, path, seed)
-        return Group(name, stream.actor_class, tuple(bodies))
-
-    def _across(
-        self, stream: Crossings, chainage: float, draw: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
-        """From one offset to the other, up to 20 degrees aslant (assumed)."""
-        length = _length_m(stream)
-        slant = length * np.tan(np.deg2rad(draw.uniform(-20.0, 20.0)))
-        offset = np.array([stream.from_offset_m, stream.to_offset_m])
-        east, north = self.site.border.point_at(np.array([chainage, chainage]), offset)
-        # Aside along the border, at right angles to the way across.
-        forward = np.array([east[1] - east[0], north[1] - north[0]])
-        forward /= max(float(np.hypot(*forward)), 1e-9)
-        return (
-            np.array([east[0], east[1] - slant * forward[1]]),
-            np.array([north[0], north[1] + slant * forward[0]]),
-        )
-
-
-def _length_m(stream: Crossings) -> float:
-    return abs(stream.to_offset_m - stream.from_offset_m)
-
-
-def along_border(
-    site: Site, east_m: float, north_m: float, offset_m: float, reach_m: float, speed_mps: float
-) -> Path:
-    """Path of a patrol: along the border about its station, there and back for ever.
-
-    A road 250 m from the line, bent as the smoothed border is; places are taken each 250 m.
-    """
-    chainage, _ = site.border.chainage(east_m, north_m)
-    low = max(float(chainage) - reach_m, 0.0)
-    high = min(float(chainage) + reach_m, site.border.length_m)
-    stops = np.linspace(low, high, max(int((high - low) / 250.0) + 1, 2))
-    east, north = site.border.point_at(stops, np.full(stops.size, offset_m))
-    run = np.concatenate(([0.0], np.cumsum(np.hypot(np.diff(east), np.diff(north)))))
-    return Path(run / speed_mps, east, north, endless=True)
+    def _check_chainage(self, chainage_m: Sequence[float], key: str) -> None:
+        check_chainage(self.scene.name, self.site, chainage_m, key)
 
 
 def own_vehicle(name: str, path: Path, seed: int, actor_class: ActorClass) -> Body:

@@ -1,7 +1,8 @@
 """A gateway's desk: stamps, counts and encodes what its sensors say."""
 
+import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from geo.site_rows import Sensor
@@ -19,14 +20,14 @@ from sensors.messages import (
     Status,
 )
 from sensors.scenes import Fault
+from sensors.simulators.faults import FLOOD, LATE_S, Faults, said_again, said_later
 from sensors.topics import Channel, SensorKind, Topic
 from sensors.wire import encode_json
 
 NS = 1_000_000_000
 HEARTBEAT_S = 10.0
-SKEW_S = 30.0
-LATE_S = 2.0
 SOFTWARE = "straja simulator"
+_MEASURED = {Channel.FRAME, Channel.REPORT, Channel.POSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Desk:
 
     Args:
         row: the sensor, from the site.
-        session: the gateway's session.
+        session: the gateway's session; after each restart of the sensor its number is behind it.
         start_ns: time of the scene's start.
         faults: the scene's faults of this sensor.
     """
@@ -67,10 +68,26 @@ class Desk:
         self.session = session
         self.start_ns = start_ns
         self.kind = SensorKind(row.kind)
-        self.sent = 0
-        self._faults = faults
+        self.faults = Faults(faults)
+        self._first_session = session
+        self._restarts = 0
+        self._sent = _Sent()
+        self._sent_before = 0
         self._sequence: dict[Channel, int] = {}
         self._held: Emission | None = None
+        self._last: dict[Channel, Emission] = {}
+        self._interval_ns: dict[Channel, int] = {}
+
+    def begin(self, t_s: float) -> None:
+        """Take up a new session where the sensor has restarted by ``t_s``."""
+        restarts = self.faults.restarts(t_s)
+        if restarts > self._restarts:
+            self._restarts = restarts
+            self.session = f"{self._first_session}-{restarts + 1}"
+            self._sent_before += self._sent.all
+            self._sent = _Sent()
+            self._sequence.clear()
+            self._held = None
 
     def next_sequence(self, channel: Channel) -> int:
         """Count a message of a channel."""
@@ -84,7 +101,8 @@ class Desk:
 
     def stamp(self, channel: Channel, measured_s: float, sent_s: float) -> dict[str, Any]:
         """Give the fields that every message has; by a skewed clock while there is one."""
-        skew = SKEW_S if self._has("skew", sent_s) else 0.0
+        self.begin(sent_s)
+        skew = self.faults.skew_s(sent_s)
         return {
             "schema_version": SCHEMA,
             "session": self.session,
@@ -103,28 +121,62 @@ class Desk:
             Emission(at_ns, self.topic(channel), encode_json(message), retained), sent_s
         )
 
-    def pass_on(self, emission: Emission, sent_s: float) -> list[Emission]:
-        """Put an encoded message on its way, as the faults let it."""
-        if self._has("silent", sent_s):
+    def pass_on(self, emission: Emission, t_s: float) -> list[Emission]:
+        """Put an encoded message on its way, as the faults that hold at ``t_s`` let it."""
+        if self.faults.is_away(t_s):
             return []
-        out = [emission]
-        if self._has("corrupt", sent_s):
-            half = emission.payload[: len(emission.payload) // 2]
-            out = [_changed(emission, payload=half)]
-        if self._has("duplicate", sent_s):
-            out.append(_changed(out[0], at_ns=out[0].at_ns + 5_000_000))
-        if self._has("late", sent_s):
-            out = [_changed(one, at_ns=one.at_ns + to_ns(LATE_S)) for one in out]
+        out = self._measured(emission, t_s)
+        if self.faults.has("corrupt", t_s):
+            out = [replace(one, payload=one.payload[: len(one.payload) // 2]) for one in out]
+        if self.faults.has("duplicate", t_s):
+            out = [copy for one in out for copy in (one, replace(one, at_ns=one.at_ns + 5_000_000))]
+        if self.faults.has("late", t_s):
+            out = [replace(one, at_ns=one.at_ns + to_ns(LATE_S)) for one in out]
         if self._held is not None:
             # Goes after the one that it should have gone before.
-            out.append(_changed(self._held, at_ns=out[-1].at_ns + 1_000))
+            out.append(replace(self._held, at_ns=out[-1].at_ns + 1_000))
             self._held = None
-        elif self._has("reorder", sent_s):
+        elif self.faults.has("reorder", t_s):
             self._held = out.pop(0)
-        self.sent += len(out)
+        for one in out:
+            self._sent.add(one.at_ns)
         return out
 
-    def register(self, classes: Sequence[ObjectClass], **more: Any) -> list[Emission]:
+    def _measured(self, emission: Emission, t_s: float) -> list[Emission]:
+        """What becomes of measurements of a stuck or flooding sensor; a fibre cares for its own."""
+        channel = Channel(emission.topic.rsplit("/", 1)[1])
+        if channel not in _MEASURED or (channel, self.kind) == (Channel.FRAME, SensorKind.FIBRE):
+            return [emission]
+        last = self._last.get(channel)
+        if last is not None and self.faults.has("stuck", t_s):
+            emission = replace(emission, payload=said_again(last.payload, emission.payload))
+        elif "stuck" in self.faults or "flood" in self.faults:
+            if last is not None:
+                self._interval_ns[channel] = min(emission.at_ns - last.at_ns, NS)
+            self._last[channel] = emission
+        if not self.faults.has("flood", t_s):
+            return [emission]
+        step_ns = self._interval_ns.get(channel, NS) // FLOOD
+        return [emission] + [
+            replace(
+                emission,
+                at_ns=emission.at_ns + step_ns * n,
+                payload=said_later(emission.payload, self.next_sequence(channel), step_ns * n),
+            )
+            for n in range(1, FLOOD)
+        ]
+
+    def sent_by(self, at_ns: int) -> int:
+        """How many messages of this session are sent by a time."""
+        return self._sent.by(at_ns)
+
+    def sent_in_all_by(self, at_ns: int) -> int:
+        """How many messages are sent by a time, also before restarts."""
+        return self._sent_before + self._sent.by(at_ns)
+
+    def register(
+        self, classes: Sequence[ObjectClass], t_s: float = 0.0, **more: Any
+    ) -> list[Emission]:
         """Say who this sensor is."""
         row = self.row
         position = None
@@ -142,7 +194,7 @@ class Desk:
                 row.orientation.model_dump(exclude={"roll_sigma_deg"})
             )
         message = Register(
-            **self.stamp(Channel.REGISTER, 0.0, 0.0),
+            **self.stamp(Channel.REGISTER, t_s, t_s),
             kind=row.kind,
             model=f"simulated {row.kind}",
             heartbeat_interval_s=HEARTBEAT_S,
@@ -157,7 +209,7 @@ class Desk:
             own_force=row.own_force,
             **more,
         )
-        return self.send(Channel.REGISTER, message, 0.0, retained=True)
+        return self.send(Channel.REGISTER, message, t_s, retained=True)
 
     def status(self, t_s: float) -> list[Emission]:
         """Say that this sensor lives, and how much it has sent with this message."""
@@ -165,15 +217,27 @@ class Desk:
             **self.stamp(Channel.STATUS, t_s, t_s),
             state="online",
             clock="synchronised",
-            messages_sent=self.sent + 1,
+            messages_sent=self.sent_by(self.start_ns + to_ns(t_s)) + 1,
         )
         return self.send(Channel.STATUS, message, t_s, retained=True)
 
-    def _has(self, kind: str, t_s: float) -> bool:
-        return any(
-            fault.kind == kind and fault.t_s <= t_s < fault.t_s + fault.duration_s
-            for fault in self._faults
-        )
+
+class _Sent:
+    """Counts messages as sent when their time has come."""
+
+    def __init__(self) -> None:
+        self.all = 0
+        self._ahead: list[int] = []
+
+    def add(self, at_ns: int) -> None:
+        self.all += 1
+        heapq.heappush(self._ahead, at_ns)
+
+    def by(self, at_ns: int) -> int:
+        """How many are sent by a time; times asked for rise."""
+        while self._ahead and self._ahead[0] <= at_ns:
+            heapq.heappop(self._ahead)
+        return self.all - len(self._ahead)
 
 
 class GatewayDesk:
@@ -197,21 +261,11 @@ class GatewayDesk:
                 "session": self._session,
                 "sequence": self._sequence,
                 "sent_at_ns": at_ns,
-                "messages_sent": sum(desk.sent for desk in self._desks) + self._sequence + 1,
+                "messages_sent": sum(desk.sent_in_all_by(at_ns) for desk in self._desks)
+                + self._sequence
+                + 1,
                 "software": SOFTWARE,
             }
         )
         self._sequence += 1
         return [Emission(at_ns, self._topic, encode_json(message), retained=True)]
-
-
-def _changed(
-    emission: Emission, at_ns: int | None = None, payload: bytes | None = None
-) -> Emission:
-    return Emission(
-        emission.at_ns if at_ns is None else at_ns,
-        emission.topic,
-        emission.payload if payload is None else payload,
-        emission.retained,
-        emission.qos,
-    )

@@ -1,42 +1,22 @@
-"""What moves and says where it is; the radar of surveillance vehicles; a drone's sightings."""
+"""What moves and says where it is: position, heading and speed with their errors."""
 
 import numpy as np
 
 from geo.crs import convergence_deg, to_wgs84
-from geo.site_rows import Radar
-from sensors.messages import ObjectClass, Plot, Position, Sighting
-from sensors.scenes import ActorClass
-from sensors.simulators.motion import Body, seeded
-from sensors.simulators.world import Snapshot
+from sensors.messages import Position
+from sensors.simulators.gps import RECEIVERS, Gps
+from sensors.simulators.motion import Body, FloatArray, Path, seeded
 
-GPS_SIGMA_M = 2.0
-"""Each axis, open sky (assumed)."""
+COMPASS_SIGMA_DEG = 0.3
+"""Of a compass of two antennas a metre apart, at one moment (assumed)."""
 
-HEADING_SIGMA_DEG = 0.5
-"""Of a two-antenna or gyro compass at one moment (assumed)."""
+COMPASS_BIAS_DEG = 0.5
+"""Standard deviation of its constant error: how the antennas are mounted (assumed; a degree
+already matters, field notes)."""
 
-HEADING_BIAS_DEG = 0.3
-"""Standard deviation of its constant error (assumed; a degree already matters, field notes)."""
-
-CLUTTER_PER_SCAN = 0.3
-"""Plots of nothing: plants, birds, second-time echoes (assumed)."""
-
-DRONE_HEIGHT_M = 120.0
-DRONE_SEES_M = 300.0
-DRONE_SIGMA_M = 8.0
-DRONE_CHANCE = 0.8
-"""A drone's camera with detection on board (assumed)."""
-
-# Share of the radar's range at which each class gives a plot in half of all scans; for a radar
-# whose stated range is for vehicles, people about 60 % (fourth root of the cross sections 1 and
-# 10 m^2).
-_REACH = {
-    ActorClass.PERSON: 0.6,
-    ActorClass.ANIMAL: 0.5,
-    ActorClass.VEHICLE: 1.0,
-    ActorClass.TRUCK: 1.2,
-    ActorClass.BOAT: 0.8,
-}
+_STANDS_MPS = 0.2
+_COURSE_MPS = 0.5
+"""Below this the course over ground of a receiver without compass says nothing."""
 
 
 class Carrier:
@@ -44,116 +24,93 @@ class Carrier:
 
     Args:
         name: the sensor's name.
+        kind: vehicle (with a compass, which also works standing), patrol, boat or aerial.
         body: its motion.
         seed: the scene's.
-        height_m: of the ground above the ellipsoid, or None where not known.
+        height_m: above the ellipsoid, or None where it is not known.
     """
 
-    def __init__(self, name: str, body: Body, seed: int, height_m: float | None = None) -> None:
-        """Draw the compass's constant error."""
-        self.body = body
-        self._name, self._seed, self._height = name, seed, height_m
-        self._bias = float(seeded(seed, "compass", name).normal(0.0, HEADING_BIAS_DEG))
+    def __init__(
+        self, name: str, kind: str, body: Body, seed: int, height_m: float | None = None
+    ) -> None:
+        """Draw what errs for good."""
+        self.name, self.body, self.height_m = name, body, height_m
+        self.gps = Gps(seed, name, RECEIVERS[kind])
+        self._has_compass = kind in {"vehicle", "aerial"}
+        self._seed = seed
+        self._bias = float(seeded(seed, "compass", name).normal(0.0, COMPASS_BIAS_DEG))
 
     def place(self, t_s: float) -> tuple[Position, float | None, float]:
-        """Give position as its GPS has it, heading (None while it stands) and speed."""
-        draw = seeded(self._seed, "gps", self._name, round(t_s * 1_000))
-        error = draw.normal(0.0, GPS_SIGMA_M, 2)
+        """Give position as its receiver has it, heading where it is known, and speed."""
         east, north = self.body.at(t_s)
+        error = self.gps.error_m(t_s)
         lon, lat = to_wgs84(east + error[0], north + error[1])
-        vx, vy = self.body.path.velocity(t_s)
-        speed = float(np.hypot(vx, vy))
-        heading = None
-        if speed > 0.2:
-            true = float(np.rad2deg(np.arctan2(vx, vy))) + convergence_deg(float(lon), float(lat))
-            error_deg = self._bias + draw.normal(0.0, HEADING_SIGMA_DEG)
-            heading = round((true + error_deg) % 360.0, 3) % 360.0
+        velocity = np.array(self.body.path.velocity(t_s)) + self.gps.velocity_error_mps(t_s)
+        speed = float(np.hypot(*velocity))
         position = Position(
             longitude_deg=round(float(lon), 7),
             latitude_deg=round(float(lat), 7),
-            height_m=self._height,
-            accuracy_m=GPS_SIGMA_M,
+            height_m=self.height_m,
+            accuracy_m=self.gps.receiver.accuracy_m,
             covariance_m2=None,
         )
+        heading: float | None = None
+        if self._has_compass:
+            heading = self.compass_deg(t_s)
+        elif speed > _COURSE_MPS:
+            grid = float(np.rad2deg(np.arctan2(*velocity)))
+            heading = grid + convergence_deg(float(lon), float(lat))
+        if heading is not None:
+            heading = round(heading % 360.0, 2) % 360.0
         return position, heading, round(speed, 2)
 
-    def scan(self, t_s: float, radar: Radar, everyone: Snapshot) -> list[Plot]:
-        """Give one turn's radar plots: azimuth from the vehicle's true forward direction."""
-        draw = seeded(self._seed, "radar", self._name, round(t_s * 1_000))
-        east, north = self.body.at(t_s)
-        vx, vy = self.body.path.velocity(t_s)
-        forward = np.arctan2(vx, vy)
-        dx, dy = everyone.east_m - east, everyone.north_m - north
-        distance = np.hypot(dx, dy)
-        plots = []
-        for index in np.flatnonzero((distance < radar.range_m) & (distance > 20.0)):
-            body = everyone.bodies[index]
-            reach = _REACH.get(body.actor_class)
-            # Along the line of sight over ground: the radar takes its own motion out.
-            radial = float(
-                (
-                    dx[index] * everyone.velocity_east_mps[index]
-                    + dy[index] * everyone.velocity_north_mps[index]
-                )
-                / distance[index]
-            )
-            if reach is None or abs(radial) < radar.minimum_speed_mps:
-                continue
-            # Signal falls with the fourth power of range.
-            share = distance[index] / (reach * radar.range_m)
-            chance = 0.95 / (1.0 + 0.9 * share**4)
-            errors = draw.normal(size=3)
-            if draw.random() >= chance:
-                continue
-            azimuth = np.rad2deg(np.arctan2(dx[index], dy[index]) - forward)
-            azimuth += radar.azimuth_sigma_deg * errors[0]
-            plots.append(
-                Plot(
-                    range_m=round(max(distance[index] + radar.range_sigma_m * errors[1], 1.0), 2),
-                    azimuth_deg=round(float((azimuth + 180.0) % 360.0 - 180.0), 3),
-                    radial_speed_mps=round(radial + 0.1 * errors[2], 2),
-                    score=round(float(chance), 3),
-                )
-            )
-        plots.extend(
-            Plot(
-                range_m=round(radar.range_m * float(np.sqrt(draw.uniform(0.001, 1.0))), 2),
-                azimuth_deg=round(draw.uniform(-180.0, 180.0), 3),
-                radial_speed_mps=round(draw.normal(0.0, 1.0), 2),
-                score=round(draw.uniform(0.1, 0.5), 3),
-            )
-            for _ in range(int(draw.poisson(CLUTTER_PER_SCAN)))
-        )
-        return plots
+    def heading_sigma_deg(self, speed_mps: float) -> float:
+        """How well the heading is known, as it is stated."""
+        if self._has_compass:
+            return round(float(np.hypot(COMPASS_SIGMA_DEG, COMPASS_BIAS_DEG)), 2)
+        return round(float(np.rad2deg(self.gps.receiver.speed_mps / max(speed_mps, 0.1))), 2)
 
-    def sightings(self, t_s: float, everyone: Snapshot) -> list[Sighting]:
-        """Give what a drone's camera sees below it."""
-        draw = seeded(self._seed, "sightings", self._name, round(t_s * 1_000))
+    def compass_deg(self, t_s: float) -> float:
+        """Heading by its compass, from true north."""
+        draw = seeded(self._seed, "compass", self.name, round(t_s * 1_000))
+        error = self._bias + draw.normal(0.0, COMPASS_SIGMA_DEG)
         east, north = self.body.at(t_s)
-        distance = np.hypot(everyone.east_m - east, everyone.north_m - north)
-        seen = []
-        for index in np.flatnonzero(distance < DRONE_SEES_M):
-            body = everyone.bodies[index]
-            error = draw.normal(0.0, DRONE_SIGMA_M, 2)
-            if body.actor_class is ActorClass.DRONE or draw.random() >= DRONE_CHANCE:
-                continue
-            lon, lat = to_wgs84(
-                everyone.east_m[index] + error[0], everyone.north_m[index] + error[1]
-            )
-            named = draw.random() < 0.8
-            seen.append(
-                Sighting(
-                    position=Position(
-                        longitude_deg=round(float(lon), 7),
-                        latitude_deg=round(float(lat), 7),
-                        height_m=None,
-                        accuracy_m=DRONE_SIGMA_M,
-                        covariance_m2=None,
-                    ),
-                    object_class=body.actor_class.object_class if named else ObjectClass.UNKNOWN,
-                    score=0.8 if named else 0.5,
-                    count=1,
-                    speed_mps=None,
-                )
-            )
-        return seen
+        lon, lat = to_wgs84(east, north)
+        grid = float(np.rad2deg(self.facing_rad(t_s)))
+        return (grid + convergence_deg(float(lon), float(lat)) + error) % 360.0
+
+    def facing_rad(self, t_s: float) -> float:
+        """Where it truly faces, clockwise from grid north, also while it stands."""
+        return facing_rad(self.body.path, t_s)
+
+    def velocity_mps(self, t_s: float) -> FloatArray:
+        """True velocity (east, north)."""
+        return np.array(self.body.path.velocity(t_s))
+
+
+def facing_rad(path: Path, t_s: float) -> float:
+    """Direction of motion, while standing that of the last one; before any, of the first.
+
+    Returns:
+        Clockwise from grid north; 0 for a path that never moves.
+    """
+    east, north = (float(one) for one in path.velocity(t_s))
+    if np.hypot(east, north) > _STANDS_MPS:
+        return float(np.arctan2(east, north))
+    steps = np.stack((np.diff(path.east_m), np.diff(path.north_m)))
+    moves = np.flatnonzero(np.hypot(*steps) > 0.0)
+    if not moves.size:
+        return 0.0
+    span, since, turned = path.ends_s - path.begins_s, t_s - path.begins_s, False
+    if path.endless:
+        span = float(path.t_s[-1] - path.t_s[0])
+        since = float(np.mod(since, 2.0 * span))
+        turned = since > span
+        since = 2.0 * span - since if turned else since
+    # On the way back its past lies ahead on the path.
+    past = moves[path.t_s[moves + 1] - path.t_s[0] >= since] if turned else (
+        moves[path.t_s[moves] - path.t_s[0] <= since]
+    )  # fmt: skip
+    step = steps[:, (past[0] if turned else past[-1]) if past.size else moves[-1 if turned else 0]]
+    sign = -1.0 if turned else 1.0
+    return float(np.arctan2(sign * step[0], sign * step[1]))

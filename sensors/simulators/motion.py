@@ -1,4 +1,4 @@
-"""Who is where: the actors of a scene as paths in the plane, and what their feet do.
+"""Who is where: the actors of a scene as paths in the plane.
 
 Every position is a function of time alone, and every draw a function of (seed, name), so that
 any stretch of a scene can be made without what came before it.
@@ -7,6 +7,7 @@ any stretch of a scene can be made without what came before it.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
@@ -74,6 +75,17 @@ class Path:
         return np.asarray((later_east - east) / span), np.asarray((later_north - north) / span)
 
 
+class Blow(IntEnum):
+    """Kinds of blows on the ground."""
+
+    HEEL = 0
+    TOE = 1
+    HOOF = 2
+    TOOL = 3
+    SOFT = 4
+    SPLASH = 5
+
+
 @dataclass(frozen=True)
 class Impacts:
     """Blows on the ground, in order of time; all of shape (impact,).
@@ -82,8 +94,8 @@ class Impacts:
         t_s: from the scene's start.
         east_m: plane metres.
         north_m: plane metres.
-        strength: 1 is the heel of a walking adult.
-        kind: 0 sharp (heel, hoof, tool), 1 dull (toe).
+        strength: 1 is the heel of a walking adult of 75 kg.
+        kind: of :class:`Blow`.
     """
 
     t_s: FloatArray
@@ -93,9 +105,9 @@ class Impacts:
     kind: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
-    """One member of an actor.
+    """One member of an actor; two are the same only when they are one object.
 
     Attributes:
         actor: the actor's id; members of a group share it.
@@ -121,77 +133,37 @@ class Body:
         """Say whether the member is in the scene at a time."""
         return self.path.begins_s <= t_s <= self.path.ends_s
 
+    def behind(self, t_s: float, metres: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Where points are at one time that follow on the path at distances, as a train's axles.
+
+        Those that have not yet come onto the path stand on its first stretch, drawn out backwards.
+        """
+        run = self._run_m
+        at_m = float(np.interp(t_s, self.path.t_s, run)) - np.asarray(metres, dtype=np.float64)
+        before = np.minimum(at_m, 0.0)
+        east = np.interp(at_m, run, self.path.east_m) + before * self._first_way[0]
+        north = np.interp(at_m, run, self.path.north_m) + before * self._first_way[1]
+        return np.asarray(east + self.aside_m[0]), np.asarray(north + self.aside_m[1])
+
     @cached_property
-    def impacts(self) -> Impacts | None:
-        """Every blow on the ground this member makes, or None where it makes none."""
-        if self.path.endless or self.actor_class not in {ActorClass.PERSON, ActorClass.ANIMAL}:
-            return None
-        if self.behaviour is Behaviour.DIG:
-            return _dig(self)
-        return None if self.behaviour is Behaviour.STAND else _steps(self)
+    def _run_m(self) -> FloatArray:
+        """Length of the path up to each of its points."""
+        steps = np.hypot(np.diff(self.path.east_m), np.diff(self.path.north_m))
+        return np.concatenate(([0.0], np.cumsum(steps)))
 
+    @cached_property
+    def _first_way(self) -> FloatArray:
+        """Unit direction in which the path begins."""
+        steps = np.column_stack((np.diff(self.path.east_m), np.diff(self.path.north_m)))
+        lengths = np.hypot(steps[:, 0], steps[:, 1])
+        moving = np.flatnonzero(lengths > 0.0)
+        return steps[moving[0]] / lengths[moving[0]] if moving.size else np.zeros(2)
 
-def _steps(body: Body) -> Impacts:
-    """Heel and toe of each step.
-
-    Step rate 1.4-2.4 a second walking (interval 0.5-0.69 s is usual: JASA 129, 1306, 2011), 2.5-3
-    running (assumed); an interval scatters by 4 % (gait studies find 2-6 %; assumed for rough
-    ground). An animal sets four feet at irregular moments, each a third as hard (deer or boar of
-    about 60 kg; assumed).
-    """
-    draw = seeded(body.seed, "steps", body.name)
-    running = body.behaviour is Behaviour.RUN
-    animal = body.actor_class is ActorClass.ANIMAL
-    rate = draw.uniform(2.5, 3.0) if running else float(np.clip(draw.normal(1.85, 0.2), 1.4, 2.4))
-    scatter = 0.04
-    strength = float(np.clip(draw.normal(1.0, 0.2), 0.6, 1.5))  # body weight 45-110 kg
-    if running:
-        strength *= 2.2  # ground reaction 2.2-2.8 of body weight against 1.1 walking (assumed)
-    if animal:
-        rate, scatter, strength = rate * 2.0, 0.25, strength * 0.33
-    count = int((body.path.ends_s - body.path.begins_s) * rate * 1.3) + 4
-    intervals = np.maximum(draw.normal(1.0, scatter, count), 0.3) / rate
-    heel = body.path.begins_s + draw.uniform(0.0, 1.0 / rate) + np.cumsum(intervals) - intervals[0]
-    heel = heel[heel < body.path.ends_s]
-    each = strength * np.exp(draw.normal(0.0, 0.2, heel.size))  # how firm the ground is underfoot
-    # Toe-off follows the heel by about 60 % of a step while walking, softer by half (assumed).
-    toe = heel + 0.6 / rate
-    t_s = np.concatenate((heel, toe))
-    order = np.argsort(t_s, kind="stable")
-    east, north = body.at(t_s)
-    # Feet land up to 0.15 m left and right of the path (assumed).
-    sway = draw.normal(0.0, 0.1, (2, t_s.size))
-    kind = np.concatenate((np.zeros(heel.size), np.ones(heel.size))).astype(np.int64)
-    return Impacts(
-        t_s[order],
-        (east + sway[0])[order],
-        (north + sway[1])[order],
-        np.concatenate((each, 0.5 * each))[order],
-        kind[order],
-    )
-
-
-def _dig(body: Body) -> Impacts:
-    """Blows of pick or spade: one each 1-2 s for half a minute, then a rest (assumed).
-
-    A blow carries about three times a heel's momentum (assumed).
-    """
-    draw = seeded(body.seed, "dig", body.name)
-    times: list[float] = []
-    t = body.path.begins_s
-    while t < body.path.ends_s:
-        pause = t + draw.uniform(20.0, 40.0)
-        while t < min(pause, body.path.ends_s):
-            times.append(t)
-            t += draw.uniform(1.0, 2.0)
-        t += draw.uniform(4.0, 12.0)
-    t_s = np.array(times)
-    east, north = body.at(t_s)
-    sway = draw.normal(0.0, 0.2, (2, t_s.size))
-    strength = 3.0 * np.exp(draw.normal(0.0, 0.3, t_s.size))
-    return Impacts(
-        t_s, east + sway[0], north + sway[1], strength, np.zeros(t_s.size, dtype=np.int64)
-    )
+    @cached_property
+    def speed_mps(self) -> float:
+        """Mean speed along the path; for a path without end, there and back."""
+        span = float(self.path.t_s[-1] - self.path.t_s[0])
+        return float(self._run_m[-1]) / span if span > 0.0 else 0.0
 
 
 def members(

@@ -1,72 +1,94 @@
 """Thermal cameras that detect by themselves: boxes of what walks or drives through their view."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
+from scipy.special import ndtri
 
 from geo.crs import convergence_deg
-from geo.site_rows import Sensor
+from geo.site_rows import Lens, Orientation, Sensor
 from sensors.messages import Box, ObjectClass
-from sensors.scenes import ActorClass
+from sensors.scenes import ActorClass, Weather
+from sensors.simulators.air import Air
+from sensors.simulators.figures import CLASSES, Warmth, mean_kelvin, size_of
+from sensors.simulators.flatfield import FlatField
 from sensors.simulators.motion import Body, FloatArray, seeded
+from sensors.simulators.seeing import NETD_KELVIN, resolved_share, sees_with_probability
+from sensors.simulators.stray import Outline, Strays
 from sensors.simulators.world import Snapshot
 
-Outline = tuple[float, float, float, float]
+EDGE_PX = 0.5
+"""Standard deviation of a box's edges (assumed), besides a share of its size."""
 
-PIXEL_NOISE = 1.0
-"""Standard deviation of a box's edges, pixels (assumed)."""
+EDGE_SHARE = 0.04
+"""That share (assumed): limbs come and go, a segmentation breathes."""
 
-FALSE_BOXES_PER_HOUR = 1.0
-"""Per camera: plants in wind, warm stones, birds (assumed for a camera that filters them)."""
+GRASS_M = 0.15
+"""Height of the stalks that hide a foot (assumed)."""
 
-# Height, width and critical size in metres by class. Critical sizes of person and vehicle are
-# those of the field notes (Johnson, 0.95 and 2.3 m); the others are assumed.
-_SIZES = {
-    ActorClass.PERSON: (1.75, 0.6, 0.95),
-    ActorClass.ANIMAL: (1.0, 1.2, 0.9),
-    ActorClass.VEHICLE: (1.6, 3.0, 2.3),
-    ActorClass.TRUCK: (3.0, 6.0, 3.5),
-    ActorClass.BOAT: (1.5, 4.0, 2.0),
+LUCK_S = 10.0
+"""Posture and background change that often, and with them whether a target is noticed (assumed)."""
+
+LUCK_SHARE = 0.5
+"""Of the variance of what decides; the rest is new in each look (assumed)."""
+
+MISTAKEN = 0.03
+"""Share of named boxes whose name is wrong: people for animals and the reverse (assumed)."""
+
+_NEAREST_M = 5.0
+_MIXED_UP = {
+    ActorClass.PERSON: ObjectClass.ANIMAL,
+    ActorClass.ANIMAL: ObjectClass.PERSON,
 }
 
 
-def sees_with_probability(pixels: FloatArray) -> FloatArray:
-    """Target transfer probability function, 50 % at 2 pixels on the critical size (Johnson).
+@dataclass(frozen=True)
+class Look:
+    """A body in a camera's picture.
 
-    Args:
-        pixels: on the critical size, any shape.
-
-    Returns:
-        Probability of detection in one look, same shape.
+    Attributes:
+        outline: (left, top, right, bottom) in pixels, not clipped.
+        range_m: from camera to foot.
+        turned_rad: the body's heading, clockwise from the line of sight.
+        speed_mps: of the body over ground.
+        foot_px: its foot, column and row.
+        scale_px: pixels a metre.
     """
-    ratio = pixels / 2.0
-    power = ratio ** (2.7 + 0.7 * ratio)
-    return np.asarray(power / (1.0 + power))
+
+    body: Body
+    outline: Outline
+    range_m: float
+    turned_rad: float
+    speed_mps: float
+    foot_px: tuple[float, float]
+    scale_px: float
 
 
-class ThermalCamera:
-    """One camera's eye; its true orientation differs from the site's by a drawn error.
+class Eye:
+    """A lens at a place that looks somewhere; the ground is flat at its foot.
 
     Args:
-        row: the camera, from the site; must have position, height, orientation and lens.
         east_m: its place in the plane.
         north_m: its place in the plane.
-        seed: the scene's.
+        up_m: above the ground.
+        lens: what makes directions of pixels.
+        yaw_deg: where it looks, clockwise from grid north; pitch up; roll.
     """
 
-    def __init__(self, row: Sensor, east_m: float, north_m: float, seed: int) -> None:
-        """Draw the errors of its mounting and build its axes."""
-        if row.orientation is None or row.lens is None or row.position is None:
-            raise ValueError(f"camera {row.id!r} lacks orientation, lens or position")
-        draw = seeded(seed, "mounting", row.id)
-        self._seed, self.name = seed, row.id
-        self._east, self._north = east_m, north_m
-        self._up = row.height_above_ground_m or 0.0
-        self.lens = row.lens
-        self._range = row.range_m or 5_000.0
-        place = row.orientation
-        yaw = place.yaw_deg + draw.normal(0.0, place.yaw_sigma_deg) - convergence_deg(*row.position)
-        pitch = place.pitch_deg + draw.normal(0.0, place.pitch_sigma_deg)
-        # Axes as in the field notes: forward, right, up; yaw here from grid north.
-        psi, theta, phi = np.deg2rad([yaw, pitch, place.roll_deg])
+    def __init__(
+        self,
+        east_m: float,
+        north_m: float,
+        up_m: float,
+        lens: Lens,
+        yaw_deg: float,
+        pitch_deg: float,
+        roll_deg: float = 0.0,
+    ) -> None:
+        """Build its axes, as in the field notes: forward, right, up."""
+        self._east, self._north, self.up_m, self.lens = east_m, north_m, up_m, lens
+        psi, theta, phi = np.deg2rad([yaw_deg, pitch_deg, roll_deg])
         self._forward = np.array(
             [np.sin(psi) * np.cos(theta), np.cos(psi) * np.cos(theta), np.sin(theta)]
         )
@@ -75,90 +97,211 @@ class ThermalCamera:
         self._right = np.cos(phi) * right + np.sin(phi) * up
         self._upward = -np.sin(phi) * right + np.cos(phi) * up
 
+    @property
+    def horizon_px(self) -> float:
+        """Row of the horizon in the middle column."""
+        level = float(self._forward[2] / np.hypot(self._forward[0], self._forward[1]))
+        return self.lens.height_px / 2.0 + self.lens.focal_length_px * level
+
+    def rays(self) -> FloatArray:
+        """Directions over (east, north, up) of all pixels' middles, shape (row, column, 3)."""
+        lens = self.lens
+        across = (np.arange(lens.width_px) + 0.5 - lens.width_px / 2.0) / lens.focal_length_px
+        up = (lens.height_px / 2.0 - np.arange(lens.height_px) - 0.5) / lens.focal_length_px
+        return np.asarray(
+            self._forward
+            + across[np.newaxis, :, np.newaxis] * self._right
+            + up[:, np.newaxis, np.newaxis] * self._upward
+        )
+
+    def looks(self, everyone: Snapshot, farthest_m: float) -> list[Look]:
+        """Give who is in the picture up to a distance, the nearest last."""
+        lens, found = self.lens, []
+        away_east, away_north = everyone.east_m - self._east, everyone.north_m - self._north
+        distance = np.hypot(away_east, away_north)
+        ahead = away_east * self._forward[0] + away_north * self._forward[1]
+        # A cone of 26 degrees to each side is wider than any lens that sees a person at a
+        # kilometre; near by, everyone in front is looked at.
+        may = (distance < farthest_m) & ((ahead > 0.9 * distance) | (distance < 100.0))
+        for index in np.flatnonzero(may):
+            body = everyone.bodies[index]
+            if body.actor_class not in CLASSES:
+                continue
+            foot = np.array([away_east[index], away_north[index], -self.up_m])
+            depth = float(foot @ self._forward)
+            if depth < _NEAREST_M:
+                continue
+            size = size_of(body)
+            velocity = everyone.velocity_east_mps[index], everyone.velocity_north_mps[index]
+            speed = float(np.hypot(*velocity))
+            heading = float(np.arctan2(*velocity)) if speed > 0.01 else 0.0
+            turned = heading - float(np.arctan2(away_east[index], away_north[index]))
+            scale = lens.focal_length_px / depth
+            x = lens.width_px / 2.0 + scale * float(foot @ self._right)
+            bottom = lens.height_px / 2.0 - scale * float(foot @ self._upward)
+            half = 0.5 * scale * size.across_m(turned)
+            outline = (x - half, bottom - scale * size.height_m, x + half, bottom)
+            inside = outline[0] < lens.width_px and outline[2] > 0.0
+            if inside and outline[1] < lens.height_px and bottom > 0.0:
+                range_m = float(np.hypot(distance[index], self.up_m))
+                found.append(Look(body, outline, range_m, turned, speed, (x, bottom), scale))
+        return sorted(found, key=lambda one: -one.range_m)
+
+
+class Watcher:
+    """A camera's own detection: which looks become boxes, and with what errors.
+
+    Args:
+        seed: the scene's.
+        name: the camera's.
+        weather: the scene's.
+    """
+
+    def __init__(self, seed: int, name: str, weather: Weather) -> None:
+        """Work out how clear the air and how warm things are."""
+        self._seed, self._name = seed, name
+        self._air, self._warmth = Air.of(weather), Warmth.of(weather)
+        self._luck = lru_cache(maxsize=256)(self._slow)
+
+    def pixels(self, look: Look, lens: Lens) -> float:
+        """Pixels on the critical size that contrast and air leave of use."""
+        contrast = mean_kelvin(look.body, self._warmth) - self._warmth.ground
+        arriving = contrast * float(self._air.transmission(look.range_m))
+        share = float(resolved_share(arriving, NETD_KELVIN))
+        left, top, right, bottom = look.outline
+        shown_x = min(right, lens.width_px) - max(left, 0.0)
+        shown_y = min(bottom, lens.height_px) - max(top, 0.0)
+        shown = max(shown_x, 0.0) * max(shown_y, 0.0) / ((right - left) * (bottom - top))
+        return size_of(look.body).critical_m * look.scale_px * share * float(np.sqrt(shown))
+
+    def box(self, t_s: float, look: Look, lens: Lens) -> Box | None:
+        """Give the box of a look, or None where it is not noticed."""
+        body = look.body
+        pixels = self.pixels(look, lens)
+        chance = float(sees_with_probability(pixels))
+        if chance < 1e-6:
+            return None
+        draw = seeded(self._seed, "look", self._name, body.name, round(t_s * 1_000))
+        slow = self._luck(body.name, int(t_s // LUCK_S))
+        luck = np.sqrt(LUCK_SHARE) * slow + np.sqrt(1.0 - LUCK_SHARE) * draw.normal()
+        if luck >= float(ndtri(min(chance, 1.0 - 1e-12))):
+            return None
+        outline = self._jittered(look, draw)
+        # Naming takes four times the pixels of noticing (Johnson: recognition).
+        named = draw.random() < float(sees_with_probability(pixels / 4.0))
+        object_class = body.actor_class.object_class if named else ObjectClass.UNKNOWN
+        if named and draw.random() < MISTAKEN:
+            object_class = _MIXED_UP.get(body.actor_class, object_class)
+        score = min(max(chance + draw.normal(0.0, 0.1), 0.05), 0.99)
+        return clipped(outline, lens, object_class, score)
+
+    def _jittered(self, look: Look, draw: np.random.Generator) -> Outline:
+        left, top, right, bottom = look.outline
+        bottom -= min(GRASS_M * look.scale_px, 0.5 * (bottom - top))
+        wide, high = right - left, bottom - top
+        sigma = np.hypot(EDGE_PX, EDGE_SHARE * np.array([wide, high, wide, high]))
+        edges = np.array([left, top, right, bottom]) + sigma * draw.normal(size=4)
+        # No detector draws a box below two pixels: widened about its middle, kept on its foot.
+        middle, half = 0.5 * (edges[0] + edges[2]), 0.5 * max(edges[2] - edges[0], 2.0)
+        foot = float(edges[3])
+        return middle - half, min(float(edges[1]), foot - 2.0), middle + half, foot
+
+    def _slow(self, body: str, block: int) -> float:
+        return float(seeded(self._seed, "luck", self._name, body, block).normal())
+
+
+def clipped(outline: Outline, lens: Lens, object_class: ObjectClass, score: float) -> Box | None:
+    """Make a box of what of an outline lies in the picture; None where that is under a pixel."""
+    left, right = np.clip(outline[0::2], 0.0, lens.width_px)
+    top, bottom = np.clip(outline[1::2], 0.0, lens.height_px)
+    if right - left < 1.0 or bottom - top < 1.0:
+        return None
+    return Box(
+        left_px=round(float(left), 2),
+        top_px=round(float(top), 2),
+        right_px=round(float(right), 2),
+        bottom_px=round(float(bottom), 2),
+        object_class=object_class,
+        score=round(float(score), 3),
+    )
+
+
+class ThermalCamera:
+    """A fixed camera; its true orientation differs from the site's by a drawn error.
+
+    Args:
+        row: the camera, from the site; must have position, height, orientation and lens.
+        east_m: its place in the plane.
+        north_m: its place in the plane.
+        seed: the scene's.
+        weather: the scene's.
+    """
+
+    def __init__(
+        self,
+        row: Sensor,
+        east_m: float,
+        north_m: float,
+        seed: int,
+        weather: Weather | None = None,
+    ) -> None:
+        """Draw the errors of its mounting."""
+        if row.orientation is None or row.lens is None or row.position is None:
+            raise ValueError(f"camera {row.id!r} lacks orientation, lens or position")
+        self.weather = weather or Weather()
+        self.name, self.lens = row.id, row.lens
+        self._east, self._north = east_m, north_m
+        self._range = row.range_m or 5_000.0
+        up = row.height_above_ground_m or 0.0
+        self.eye = _mounted(row.orientation, row, east_m, north_m, up, seed)
+        self.flat_field = FlatField(seed, row.id)
+        self._watcher = Watcher(seed, row.id, self.weather)
+        self._strays = Strays(
+            seed,
+            row.id,
+            (self.lens.height_px, self.lens.width_px),
+            self.eye.horizon_px,
+            self.lens.focal_length_px * up,
+            self.lens.focal_length_px,
+            self.weather,
+        )
+
     def look(self, t_s: float, everyone: Snapshot) -> list[Box]:
-        """Give the boxes of one look at ``t_s``; the ground is flat at the camera's foot."""
-        boxes = []
-        for body, outline in self.outlines(everyone):
-            box = self._box(t_s, body, outline)
-            if box is not None:
-                boxes.append(box)
-        false = seeded(self._seed, "false box", self.name, round(t_s * 1_000))
-        if false.random() < FALSE_BOXES_PER_HOUR / 3_600.0:
-            boxes.append(self._false_box(false))
-        return boxes
+        """Give the boxes of one look at ``t_s``; none while the shutter is closed."""
+        if self.flat_field.is_closed(t_s):
+            return []
+        found = [self._watcher.box(t_s, look, self.lens) for look in self.looks(everyone)]
+        found += [
+            clipped(outline, self.lens, object_class, score)
+            for outline, object_class, score in self._strays.at(t_s)
+        ]
+        return [box for box in found if box is not None]
+
+    def looks(self, everyone: Snapshot) -> list[Look]:
+        """Give who is in view; at three times the nominal range a few percent are still seen."""
+        return self.eye.looks(everyone, 3.0 * self._range)
 
     def is_within(self, east_m: float, north_m: float, range_m: float) -> bool:
         """Say whether a place lies within a distance of the camera."""
         return bool(np.hypot(east_m - self._east, north_m - self._north) <= range_m)
 
-    def horizon_px(self) -> float:
-        """Row of the horizon; the camera is taken to stand level."""
-        return self.lens.height_px / 2.0 + self.lens.focal_length_px * float(
-            self._forward[2] / np.hypot(self._forward[0], self._forward[1])
-        )
+    def near(self, everyone: Snapshot, margin_m: float) -> list[Body]:
+        """Give who may come into view while nobody moves farther than a margin."""
+        away = np.hypot(everyone.east_m - self._east, everyone.north_m - self._north)
+        found = np.flatnonzero(away < 3.0 * self._range + margin_m)
+        return [everyone.bodies[index] for index in found]
 
     def outlines(self, everyone: Snapshot) -> list[tuple[Body, Outline]]:
         """Give who is in view, and where: (left, top, right, bottom) in pixels, not clipped."""
-        found = []
-        away_east, away_north = everyone.east_m - self._east, everyone.north_m - self._north
-        distance = np.hypot(away_east, away_north)
-        ahead = away_east * self._forward[0] + away_north * self._forward[1]
-        # At three times the nominal range a few percent of large targets are still seen.
-        for index in np.flatnonzero((distance < 3.0 * self._range) & (ahead > 0.9 * distance)):
-            body = everyone.bodies[index]
-            if body.actor_class not in _SIZES:
-                continue
-            foot = np.array([away_east[index], away_north[index], -self._up])
-            depth = float(foot @ self._forward)
-            if depth < 5.0:
-                continue
-            height, width, _ = _SIZES[body.actor_class]
-            scale = self.lens.focal_length_px / depth
-            x = self.lens.width_px / 2.0 + scale * float(foot @ self._right)
-            bottom = self.lens.height_px / 2.0 - scale * float(foot @ self._upward)
-            half = 0.5 * scale * width
-            outline = (x - half, bottom - scale * height, x + half, bottom)
-            inside = outline[0] < self.lens.width_px and outline[2] > 0.0
-            if inside and outline[1] < self.lens.height_px and bottom > 0.0:
-                found.append((body, outline))
-        return found
+        return [(look.body, look.outline) for look in self.looks(everyone)]
 
-    def _box(self, t_s: float, body: Body, outline: Outline) -> Box | None:
-        height, _, critical = _SIZES[body.actor_class]
-        pixels = critical * (outline[3] - outline[1]) / height
-        draw = seeded(self._seed, "look", self.name, body.name, round(t_s * 1_000))
-        chance = float(sees_with_probability(np.array(pixels)))
-        if draw.random() >= chance:
-            return None
-        edges = np.array(outline) + draw.normal(0.0, PIXEL_NOISE, 4)
-        # No detector draws a box below two pixels: widened about its middle, kept on its foot.
-        middle, half = 0.5 * (edges[0] + edges[2]), 0.5 * max(edges[2] - edges[0], 2.0)
-        edges[0], edges[2] = middle - half, middle + half
-        edges[1] = min(edges[1], edges[3] - 2.0)
-        edges[0::2] = np.clip(edges[0::2], 0.0, self.lens.width_px)
-        edges[1::2] = np.clip(edges[1::2], 0.0, self.lens.height_px)
-        if edges[2] - edges[0] < 1.0 or edges[3] - edges[1] < 1.0:
-            return None
-        left, top, right, lower = np.round(edges, 2).tolist()
-        # Naming takes four times the pixels of noticing (Johnson: recognition).
-        named = draw.random() < float(sees_with_probability(np.array(pixels / 4.0)))
-        return Box(
-            left_px=left,
-            top_px=top,
-            right_px=right,
-            bottom_px=lower,
-            object_class=body.actor_class.object_class if named else ObjectClass.UNKNOWN,
-            score=round(min(max(chance, 0.05), 0.99), 3),
-        )
 
-    def _false_box(self, draw: np.random.Generator) -> Box:
-        lens = self.lens
-        x, y = draw.uniform(10.0, lens.width_px - 10.0), draw.uniform(10.0, lens.height_px - 10.0)
-        w, h = draw.uniform(2.0, 9.0, 2)
-        return Box(
-            left_px=round(x - w, 2),
-            top_px=round(y - h, 2),
-            right_px=round(x + w, 2),
-            bottom_px=round(y + h, 2),
-            score=round(draw.uniform(0.2, 0.5), 3),
-        )
+def _mounted(
+    place: Orientation, row: Sensor, east_m: float, north_m: float, up_m: float, seed: int
+) -> Eye:
+    if row.lens is None or row.position is None:
+        raise ValueError(f"camera {row.id!r} lacks lens or position")
+    draw = seeded(seed, "mounting", row.id)
+    yaw = place.yaw_deg + draw.normal(0.0, place.yaw_sigma_deg) - convergence_deg(*row.position)
+    pitch = place.pitch_deg + draw.normal(0.0, place.pitch_sigma_deg)
+    return Eye(east_m, north_m, up_m, row.lens, yaw, pitch, place.roll_deg)

@@ -5,40 +5,31 @@ then and not before. There is no clock here: whoever runs this paces it.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.errors import SceneError
 from geo.site import Site
 from geo.site_rows import Sensor
-from sensors.messages import ObjectClass, Pose, Report
-from sensors.scenes import Scene
-from sensors.simulators.fibre import GAUGE_M, RATE_HZ, FibreSimulator, FrameWriter, compile_kernels
+from sensors.messages import ObjectClass
+from sensors.scenes import SYNTHETIC, Scene
+from sensors.simulators.faults import FLOOD
+from sensors.simulators.fibre import RATE_HZ, FibreSimulator, Surroundings, compile_kernels
+from sensors.simulators.frames import FrameWriter
 from sensors.simulators.gateway import HEARTBEAT_S, Desk, Emission, GatewayDesk, to_ns
-from sensors.simulators.mobile import DRONE_HEIGHT_M, Carrier
+from sensors.simulators.ground import GAUGE_M
 from sensors.simulators.motion import seeded
-from sensors.simulators.noise import BLOCK
-from sensors.simulators.rawthermal import FRAME_S, RawCamera
-from sensors.simulators.thermal import ThermalCamera
+from sensors.simulators.recorded import Recorded
+from sensors.simulators.sources import Source, sources_of
+from sensors.simulators.tiles import BLOCK
+from sensors.simulators.weather import Sky
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
-QUIET_REPORT_EVERY = 10
-"""A camera that sees nothing says so each tenth look."""
-
-_POSE_EVERY_S = {"vehicle": 1.0, "patrol": 5.0, "boat": 2.0, "aerial": 1.0}
 _SEEN = (ObjectClass.PERSON, ObjectClass.VEHICLE, ObjectClass.ANIMAL, ObjectClass.UNKNOWN)
-
-
-class Source(Protocol):
-    """A sensor, or a part of one, that speaks at times of its own."""
-
-    def next_s(self) -> float:
-        """When it speaks next, in seconds from the scene's start."""
-        ...
-
-    def speak(self) -> list[Emission]:
-        """Speak, and go on to the next time."""
-        ...
 
 
 def simulate(
@@ -49,6 +40,7 @@ def simulate(
     start_ns: int | None = None,
     frame_rows: int = BLOCK,
     groups: Collection[str] | None = None,
+    background: Recorded | None = None,
 ) -> Iterator[Emission]:
     """Give all messages of a scene in order of the time they are sent.
 
@@ -60,6 +52,7 @@ def simulate(
             a live demonstration; UTC.
         frame_rows: samples in a fibre frame; the samples are the same however they are cut.
         groups: only these feed groups; all when None.
+        background: the recording that the scene names as its background.
 
     Yields:
         Emissions; for ever when the scene has no duration.
@@ -67,11 +60,16 @@ def simulate(
     Raises:
         SceneError: what the scene names and the site does not have.
     """
+    if (background is None) != (scene.background == SYNTHETIC):
+        raise SceneError(
+            f"{scene.name}: background is {scene.background!r}: wanted its samples beside the "
+            f'scene, or "{SYNTHETIC}"'
+        )
     world = World(scene, site)
     if any(row.kind == "fibre" for row in world.sensors):
         compile_kernels(scene.seed)
     begin_ns = scene.start_ns if start_ns is None else start_ns
-    sources = _sources(world, session, begin_ns, frame_rows, groups)
+    sources = _sources(world, session, begin_ns, frame_rows, groups, background)
     duration = float("inf") if scene.duration_s is None else scene.duration_s
     turns = [(to_ns(source.next_s()), index) for index, source in enumerate(sources)]
     heapq.heapify(turns)
@@ -93,7 +91,12 @@ def simulate(
 
 
 def _sources(
-    world: World, session: str, start_ns: int, frame_rows: int, groups: Collection[str] | None
+    world: World,
+    session: str,
+    start_ns: int,
+    frame_rows: int,
+    groups: Collection[str] | None,
+    background: Recorded | None,
 ) -> list[Source]:
     sources: list[Source] = []
     desks: dict[str, list[Desk]] = {}
@@ -103,7 +106,7 @@ def _sources(
             continue
         faults = [fault for fault in world.scene.fault if fault.sensor == row.id]
         desk = Desk(row, session, start_ns, faults)
-        made = _of_sensor(world, row, desk, frame_rows)
+        made = _of_sensor(world, row, desk, frame_rows, background)
         if made:
             desks.setdefault(row.group, []).append(desk)
             spoken.extend(made)
@@ -113,7 +116,9 @@ def _sources(
     return sources + spoken
 
 
-def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[Source]:
+def _of_sensor(
+    world: World, row: Sensor, desk: Desk, frame_rows: int, background: Recorded | None
+) -> list[Source]:
     """Sources of one sensor: its registration and heartbeat first, then what it measures."""
     seed = world.scene.seed
     # Sensors do not speak in step: each has a phase of its own within the second.
@@ -123,7 +128,8 @@ def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[S
         if world.scene.fibre_window_m is not None and window is None:
             return []
         cable = world.site.cable(row.cable)
-        simulator = FibreSimulator(seed, row.id, cable, world.bodies, phase, window)
+        about = _about(world.scene, row.cable, background)
+        simulator = FibreSimulator(seed, row.id, cable, world.bodies, phase, window, about)
         told = {
             "channel_count": cable.settings.channel_count,
             "channel_spacing_m": cable.settings.channel_spacing_m,
@@ -134,25 +140,18 @@ def _of_sensor(world: World, row: Sensor, desk: Desk, frame_rows: int) -> list[S
             _Life(desk, phase, (ObjectClass.UNKNOWN,), told),
             _Frames(desk, simulator, frame_rows),
         ]
-    if row.kind == "thermal":
-        place = world.site.sensor_place(row.id) or (0.0, 0.0)
-        camera = ThermalCamera(row, *place, seed)
-        life = _Life(desk, phase, _SEEN, {})
-        if row.id in world.scene.raw_thermal:
-            return [life, _RawFrames(desk, RawCamera(camera, seed), world, phase)]
-        return [life, _Looks(desk, camera, world, phase)]
-    if row.id in world.own:
-        every = _POSE_EVERY_S[row.kind]
-        if row.id in world.reporting:
-            every = world.reporting[row.id].reports_every_s
-        height = DRONE_HEIGHT_M if row.kind == "aerial" else None
-        carrier = Carrier(row.id, world.own[row.id], seed, height)
-        found: list[Source] = [_Life(desk, phase, _SEEN, {})]
-        found.append(_Poses(desk, carrier, phase, every))
-        if row.kind in {"vehicle", "aerial"}:
-            found.append(_Scans(desk, carrier, world, phase))
-        return found
-    return []
+    watching = sources_of(world, row, desk, phase)
+    return [_Life(desk, phase, _SEEN, {}), *watching] if watching else []
+
+
+def _about(scene: Scene, cable: str, background: Recorded | None) -> Surroundings:
+    weather, start = scene.weather, scene.start
+    return Surroundings(
+        sky=Sky(weather.wind_mps, weather.rain_mm_h),
+        events=tuple(one for one in scene.cable_event if one.at_cable == cable),
+        start_hour=start.hour + start.minute / 60.0 if scene.roads else None,
+        recorded=background,
+    )
 
 
 class _GatewayWord:
@@ -170,7 +169,7 @@ class _GatewayWord:
 
 
 class _Life:
-    """Registration at the start, then a status each heartbeat."""
+    """Registration at the start and after each restart; a status each heartbeat."""
 
     def __init__(
         self,
@@ -184,151 +183,87 @@ class _Life:
         self._told = told
         self._phase = phase
         self._beats = 0
+        self._starts = deque((0.0, *desk.faults.restarts_s))
 
     def next_s(self) -> float:
-        return self._phase + (self._beats - 1) * HEARTBEAT_S if self._beats else 0.0
+        beat_s = self._phase + self._beats * HEARTBEAT_S
+        return min(beat_s, self._starts[0]) if self._starts else beat_s
 
     def speak(self) -> list[Emission]:
-        if self._beats:
-            out = self._desk.status(self.next_s())
-        else:
-            out = self._desk.register(self._classes, **self._told)
+        now_s = self.next_s()
+        if self._starts and self._starts[0] == now_s:
+            self._starts.popleft()
+            return self._desk.register(self._classes, now_s, **self._told)
         self._beats += 1
-        return out
+        return self._desk.status(now_s)
 
 
 class _Frames:
-    """Frames of a fibre: sent when their last sample is there and 10 ms have passed."""
+    """Frames of a fibre: sent when their last sample is there and 10 ms have passed.
+
+    Which samples a fault touches is a matter of their time alone: frames end at its edges.
+    """
 
     def __init__(self, desk: Desk, simulator: FibreSimulator, rows: int) -> None:
         self._desk = desk
         self._simulator = simulator
-        self._writer = FrameWriter(desk.session, simulator)
         self._topic = desk.topic(Channel.FRAME)
         self._rows = rows
-        self._number = 0
+        self._edges = sorted({self._sample_at(edge_s) for edge_s in desk.faults.edges_s})
+        self._base = 0
+        self._session = desk.session
+        self._writer = FrameWriter(desk.session, simulator)
+        self._first = 0
+        self._count = self._length()
 
     def next_s(self) -> float:
-        return self._simulator.begin_s + (self._number + 1) * self._rows / RATE_HZ + 0.01
+        return self._at_s(self._first + self._count) + 0.01
 
     def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        first = self._number * self._rows
-        self._number += 1
+        sent_s, first, rows = self.next_s(), self._first, self._count
+        measured_s, within_s = self._at_s(first), self._at_s(first + 0.5)
+        self._first += rows
+        self._count = self._length()
+        faults = self._desk.faults
+        if faults.has("restart", within_s):
+            return []
+        self._desk.begin(within_s)
+        if self._session != self._desk.session:
+            self._session, self._base = self._desk.session, first
+            self._writer = FrameWriter(self._session, self._simulator)
+        sequence = self._desk.next_sequence(Channel.FRAME)
+        if faults.has("silent", within_s):
+            return []
+        skew_ns = to_ns(faults.skew_s(within_s))
         sent_at_ns = self._desk.start_ns + to_ns(sent_s)
         payload = self._writer.write(
-            self._simulator.samples(first, self._rows),
-            self._desk.next_sequence(Channel.FRAME),
-            first,
-            self._desk.start_ns + to_ns(self._simulator.begin_s + first / RATE_HZ),
-            sent_at_ns,
+            self._samples(first, rows, faults.began_s("stuck", within_s)),
+            sequence,
+            first - self._base,
+            self._desk.start_ns + to_ns(measured_s) + skew_ns,
+            sent_at_ns + skew_ns,
         )
-        return self._desk.pass_on(Emission(sent_at_ns, self._topic, payload, qos=0), sent_s)
+        return self._desk.pass_on(Emission(sent_at_ns, self._topic, payload, qos=0), within_s)
 
+    def _samples(self, first: int, rows: int, stuck_s: float | None) -> NDArray[np.int16]:
+        """Samples; of a stuck interrogator the last quarter of a second again and again."""
+        if stuck_s is None:
+            return self._simulator.samples(first, rows)
+        since = self._sample_at(stuck_s)
+        kept = self._simulator.samples(max(since - BLOCK, 0), BLOCK)
+        return kept[(first - since + np.arange(rows)) % BLOCK]
 
-class _Looks:
-    """Reports of a camera that detects by itself: each second, or each tenth when empty."""
+    def _length(self) -> int:
+        """Rows of the next frame: to the next whole frame, or the next edge of a fault."""
+        rows = self._rows
+        if self._desk.faults.has("flood", self._at_s(self._first + 0.5)):
+            rows = max(rows // FLOOD, 1)
+        ends = self._first - self._first % rows + rows
+        return min([ends, *(edge for edge in self._edges if edge > self._first)]) - self._first
 
-    def __init__(self, desk: Desk, camera: ThermalCamera, world: World, phase: float) -> None:
-        self._desk = desk
-        self._camera = camera
-        self._world = world
-        self._phase = phase
-        self._number = 0
+    def _at_s(self, sample: float) -> float:
+        return self._simulator.begin_s + sample / RATE_HZ
 
-    def next_s(self) -> float:
-        return 1.0 + self._number + 0.05 + self._phase
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        # Taken on whole seconds, so that one picture of the world serves all cameras.
-        t_s = 1.0 + self._number
-        boxes = self._camera.look(t_s, self._world.at(t_s))
-        self._number += 1
-        if not boxes and self._number % QUIET_REPORT_EVERY:
-            return []
-        report = Report(**self._desk.stamp(Channel.REPORT, t_s, sent_s), boxes=tuple(boxes))
-        return self._desk.send(Channel.REPORT, report, sent_s)
-
-
-class _RawFrames:
-    """Raw frames of a camera, 9 a second."""
-
-    def __init__(self, desk: Desk, camera: RawCamera, world: World, phase: float) -> None:
-        self._desk = desk
-        self._camera = camera
-        self._world = world
-        self._phase = phase
-        self._topic = desk.topic(Channel.FRAME)
-        self._number = 0
-
-    def next_s(self) -> float:
-        return self._phase + self._number * FRAME_S + 0.02
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        t_s = self._phase + self._number * FRAME_S
-        stamp = self._desk.stamp(Channel.FRAME, t_s, sent_s)
-        payload = self._camera.frame(self._number, t_s, self._world, stamp)
-        self._number += 1
-        at_ns = self._desk.start_ns + to_ns(sent_s)
-        return self._desk.pass_on(Emission(at_ns, self._topic, payload, qos=0), sent_s)
-
-
-class _Poses:
-    def __init__(self, desk: Desk, carrier: Carrier, phase: float, every_s: float) -> None:
-        self._desk = desk
-        self._carrier = carrier
-        self._every = every_s
-        self._phase = phase * every_s
-        self._number = 0
-
-    def next_s(self) -> float:
-        return self._phase + self._number * self._every + 0.02
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        self._number += 1
-        path = self._carrier.body.path
-        if not path.begins_s <= sent_s - 0.02 <= path.ends_s:
-            return []
-        position, heading, speed = self._carrier.place(sent_s - 0.02)
-        pose = Pose(
-            **self._desk.stamp(Channel.POSE, sent_s - 0.02, sent_s),
-            position=position,
-            heading_deg=heading,
-            heading_sigma_deg=None if heading is None else 0.6,
-            speed_mps=speed,
-        )
-        return self._desk.send(Channel.POSE, pose, sent_s)
-
-
-class _Scans:
-    """A vehicle's radar, or a drone's camera, each second."""
-
-    def __init__(self, desk: Desk, carrier: Carrier, world: World, phase: float) -> None:
-        self._desk = desk
-        self._carrier = carrier
-        self._world = world
-        self._phase = phase
-        self._number = 0
-
-    def next_s(self) -> float:
-        return 1.0 + self._number + 0.05 + self._phase
-
-    def speak(self) -> list[Emission]:
-        sent_s = self.next_s()
-        t_s = 1.0 + self._number
-        self._number += 1
-        if not self._carrier.body.is_there(t_s):
-            return []
-        everyone = self._world.at(t_s)
-        stamp = self._desk.stamp(Channel.REPORT, t_s, sent_s)
-        if self._desk.row.kind == "aerial":
-            report = Report(**stamp, sightings=tuple(self._carrier.sightings(t_s, everyone)))
-        elif self._desk.row.radar is not None:
-            plots = self._carrier.scan(t_s, self._desk.row.radar, everyone)
-            report = Report(**stamp, plots=tuple(plots))
-        else:
-            report = Report(**stamp)
-        return self._desk.send(Channel.REPORT, report, sent_s)
+    def _sample_at(self, t_s: float) -> int:
+        """First sample that is not before a time, to a thousandth of its length."""
+        return max(int(np.ceil((t_s - self._simulator.begin_s) * RATE_HZ - 1e-3)), 0)

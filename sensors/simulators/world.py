@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import shapely
 
+from geo.cable import Placed
 from geo.errors import SceneError
 from geo.site import Site
 from geo.site_rows import Sensor
-from sensors.scenes import ActorClass, Scene
-from sensors.simulators.cast import Cast, along_border, own_vehicle
+from sensors.scenes import ActorClass, CableEvent, Scene
+from sensors.simulators.cast import Cast, own_vehicle
 from sensors.simulators.motion import Body, FloatArray, seeded
+from sensors.simulators.ways import about, halting
 
 MOBILE = ("vehicle", "patrol", "boat", "aerial")
 
@@ -25,6 +27,9 @@ _BEATS = {
     "boat": (60.0, 6_000.0, 5.0),
     "aerial": (400.0, 8_000.0, 15.0),
 }
+_STANDS_EACH_M, _STANDS_S = 1_000.0, 600.0
+"""A surveillance vehicle stands and watches for ten minutes, then drives on (assumed)."""
+
 _CLASSES = {
     "patrol": ActorClass.VEHICLE,
     "vehicle": ActorClass.TRUCK,
@@ -89,13 +94,15 @@ class World:
             )
         offset, reach, speed = _BEATS[row.kind]
         draw = seeded(self.scene.seed, "beat", row.id)
-        path = along_border(
+        path = about(
             self.site,
             *place,
             offset,
             reach * draw.uniform(0.6, 1.0),
             speed * draw.uniform(0.8, 1.2),
         )
+        if row.kind == "vehicle":
+            path = halting(path, _STANDS_EACH_M, _STANDS_S)
         return own_vehicle(row.id, path, self.scene.seed, _CLASSES[row.kind])
 
     def _check(self) -> None:
@@ -106,22 +113,35 @@ class World:
                     f"{name}: fault[{index}].sensor is {fault.sensor!r}: wanted a sensor "
                     "of the site"
                 )
-            if site.sensor(fault.sensor).kind == "fibre" and fault.kind != "silent":
+        for index, event in enumerate(self.scene.cable_event):
+            cables = {row.id: row for row in site.cables}
+            if event.at_cable not in cables:
                 raise SceneError(
-                    f"{name}: fault[{index}].kind is {fault.kind!r}: wanted silent, the only fault "
-                    "that a fibre's frames can have so far"
+                    f"{name}: cable_event[{index}].at_cable is {event.at_cable!r}: wanted a cable "
+                    f"of the site ({', '.join(cables)})"
                 )
-        for actor in self.reporting:
-            if not site.has_sensor(actor) or site.sensor(actor).kind not in MOBILE:
+            length = site.cable(event.at_cable).length_m
+            if event.distance_m > length:
                 raise SceneError(
-                    f"{name}: actor id is {actor!r} and reports its position: wanted the name of a "
-                    f"patrol, vehicle, boat or drone of the site"
+                    f"{name}: cable_event[{index}].distance_m is {event.distance_m:g}: wanted "
+                    f"0 to {length:.0f} m, the length of {event.at_cable}"
+                )
+        keyed = [(f"actor[{n}]", row.id) for n, row in enumerate(self.scene.actor)]
+        keyed += [(f"patrol[{n}]", row.id) for n, row in enumerate(self.scene.patrol)]
+        for key, one in keyed:
+            if one in self.reporting and not self._is_mobile(one):
+                raise SceneError(
+                    f"{name}: {key}.id is {one!r} and reports its position: wanted the name of a "
+                    "patrol, vehicle, boat or drone of the site"
                 )
         for camera in self.scene.raw_thermal:
             if not site.has_sensor(camera) or site.sensor(camera).kind != "thermal":
                 raise SceneError(
                     f"{name}: raw_thermal holds {camera!r}: wanted thermal cameras of the site"
                 )
+
+    def _is_mobile(self, name: str) -> bool:
+        return self.site.has_sensor(name) and self.site.sensor(name).kind in MOBILE
 
     def _taking_part(self) -> tuple[Sensor, ...]:
         scene = self.scene
@@ -146,24 +166,32 @@ class World:
         return tuple(rows)
 
     def _distance_m(self, row: Sensor) -> float:
-        """From a sensor, or its cable, to the nearest waypoint of any actor."""
-        points = shapely.points(*self.waypoints())
+        """From a sensor, or its cable, to where anything happens."""
         if row.id in self.reporting:
             return 0.0
         if row.kind == "fibre" and row.cable is not None:
-            return float(shapely.distance(self.site.cable(row.cable).line, points).min())
+            return float(shapely.distance(self.site.cable(row.cable).line, self.places))
         place = self.site.sensor_place(row.id)
         if place is None:
             return float("inf")
-        return float(shapely.distance(shapely.Point(*place), points).min())
+        return float(shapely.distance(shapely.Point(*place), self.places))
 
-    def waypoints(self) -> tuple[FloatArray, FloatArray]:
-        """All actors' waypoints in the plane (east_m, north_m)."""
-        paths = [group.path for group in self.cast.fixed]
-        return (
-            np.concatenate([path.east_m for path in paths]),
-            np.concatenate([path.north_m for path in paths]),
-        )
+    @cached_property
+    def places(self) -> shapely.GeometryCollection:
+        """Where anything happens, in the plane: everyone's ways, and cable events."""
+        ways = [
+            shapely.LineString(np.column_stack((group.path.east_m, group.path.north_m)))
+            for group in self.cast.everyone()
+        ]
+        events = [
+            shapely.Point(float(placed.east_m), float(placed.north_m))
+            for placed in map(self.place_of, self.scene.cable_event)
+        ]
+        return shapely.GeometryCollection([*ways, *events])
+
+    def place_of(self, event: CableEvent) -> Placed:
+        """Where in the plane something is done to a cable."""
+        return self.site.cable(event.at_cable).place(event.distance_m)
 
     def fibre_window(self, row: Sensor) -> tuple[int, int] | None:
         """First channel and count that a fibre sends; None for all, or where none is near."""
@@ -173,15 +201,7 @@ class World:
         cable = self.site.cable(row.cable)
         placed = cable.place(cable.channel_distance(np.arange(cable.settings.channel_count)))
         channels = shapely.points(np.column_stack((placed.east_m, placed.north_m)))
-        paths = [
-            np.asarray(
-                shapely.distance(
-                    channels, shapely.LineString(np.column_stack((path.east_m, path.north_m)))
-                )
-            )
-            for path in (group.path for group in self.cast.fixed)
-        ]
-        found = np.flatnonzero(np.min(paths, axis=0) <= reach)
+        found = np.flatnonzero(shapely.distance(channels, self.places) <= reach)
         if not found.size:
             return None
         return int(found[0]), int(found[-1] - found[0]) + 1

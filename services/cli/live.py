@@ -111,15 +111,16 @@ def simulate(
     json_: Json = False,
 ) -> None:
     """Play a scene's sensors into a broker, in real time or at another speed."""
-    from services.run.inputs import load_scene
+    from services.run.inputs import load_scene, scene_site
     from services.run.logs import configure
     from services.run.simulate import play
 
     configure()
     address = broker_of(broker, data)
-    lasts_s = load_scene(scene).duration_s
-    with progress(f"playing {scene.name}", lasts_s) as advance:
-        sent = interruptible(lambda stop: play(scene, site_of(site), address, speed, stop, advance))
+    told = load_scene(scene)
+    where = site_of(site or (None if told.site == "default" else scene_site(told, scene)))
+    with progress(f"playing {scene.name}", told.duration_s) as advance:
+        sent = interruptible(lambda stop: play(scene, where, address, speed, stop, advance))
     if json_:
         print(json.dumps(sent))
     else:

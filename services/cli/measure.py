@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     )
     bench.command("latency", epilog="Example: straja bench latency --seconds 120 --json")(latency)
     bench.command("ingest", epilog="Example: straja bench ingest --reports 50000 --json")(ingest)
+    bench.command("score", epilog="Example: straja bench score --scenes 30 --json")(score)
     app.add_typer(bench, name="bench", epilog="Example: straja bench latency --json")
 
 
@@ -40,6 +41,38 @@ def ingest(
     from services.bench.ingest import measure
 
     _print(interruptible(lambda stop: measure(reports, stop, say)), json_)
+
+
+def score(
+    seeds: Annotated[
+        str, typer.Option(help="Which seeds of deploy/seeds.toml: tuning, or figures.")
+    ] = "tuning",
+    scenes: Annotated[
+        int | None, typer.Option(min=0, help="So many of them; else all. 0: committed scenes only.")
+    ] = None,
+    first_seed: Annotated[
+        int | None, typer.Option(min=0, help="Seeds of your own, from this one on.")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option(help="Score the committed scenes as well, each by itself.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Leave scenes, truth, results and score.json here.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes at a time.")] = 2,
+    json_: Json = False,
+) -> None:
+    """Draw scenes, process them, and score what was found of their crossings."""
+    from services.bench.score import measure, tables
+    from services.bench.seeds import seed_set, shipped_seeds
+
+    plan = shipped_seeds()
+    chosen = plan.chosen(seed_set(seeds), scenes, first_seed)
+    figures = measure(chosen, plan, out, jobs, reference=reference, say=say)
+    if out is not None:
+        text = json.dumps(figures, indent=1) + "\n"
+        (out / "score.json").write_text(text, encoding="utf-8")
+    print(json.dumps(figures) if json_ else tables(figures))
 
 
 def _print(figures: dict[str, object], as_json: bool) -> None:

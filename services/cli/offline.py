@@ -39,7 +39,8 @@ def moment(text: str) -> datetime:
     return read
 
 
-def _ns(read: datetime | None) -> int | None:
+def in_ns(read: datetime | None) -> int | None:
+    """Take a time to nanoseconds since the epoch, UTC, to the microsecond."""
     return None if read is None else round(read.timestamp() * 1e6) * 1_000
 
 
@@ -79,7 +80,7 @@ def process(
     from services.run.inputs import open_input
     from services.run.processing import process as process_input
 
-    source_input = open_input(source, site, sensor, start_ns=_ns(start))
+    source_input = open_input(source, site, sensor, start_ns=in_ns(start))
     if source_input.seconds is None:
         raise ConfigError(f"{source.name} has no duration_s: a scene to process has an end")
     with progress(f"processing {source.name}", source_input.seconds) as advance:
@@ -89,6 +90,7 @@ def process(
             out,
             run=run or source_input.run,
             mark=source_input.mark,
+            faults=source_input.faults,
         )
     figures = {
         "messages": counts.messages,
@@ -175,7 +177,7 @@ def replay(
         raise ConfigError(f"--factor is {factor!r}: a number such as 10, or max") from None
     if speed is not None and speed <= 0.0:
         raise ConfigError(f"--factor is {factor!r}: a number above 0, or max")
-    source = open_input(file, site, sensor, start_ns=_ns(start))
+    source = open_input(file, site, sensor, start_ns=in_ns(start))
     with progress(f"replaying {file.name}", source.seconds) as advance:
         counts = interruptible(
             lambda stop: play_back(source, advance, broker_of(broker, data), run, speed, stop)

@@ -15,13 +15,16 @@ from geo.site import Site
 from geo.site_rows import Setting
 from geo.toml_lines import locate
 from sensors.scenes import Scene, load
+from sensors.simulators.course import truth
 from sensors.simulators.traffic import simulate
 from services.config.settings import Settings
 from services.mqtt.address import BrokerAddress
 from services.mqtt.probe import LARGEST_BYTES, QUEUE, WINDOW, Limits, probe
+from services.run.background import background
 from services.run.inputs import is_scene, is_site, scene_site
 from services.run.sources import frame_filters, report_filters
 
+_MOMENTS = 300
 _PLACED = re.compile(r"^(?P<file>.+?):(?P<line>[0-9]+): (?P<key>\S+) is ")
 
 
@@ -68,7 +71,7 @@ def check_file(path: Path) -> list[Finding]:
     if is_site(values):
         return _check_site(path, text, values)
     if is_scene(values):
-        return _check_scene(path)
+        return _check_scene(path, text)
     return [
         _fault(
             f"{path}:1: neither a site nor a scene: a site file has home_party, area and cables, "
@@ -140,19 +143,55 @@ def _of_site(error: SiteError, path: Path) -> list[Finding]:
     return [_at(str(fault), fault.file, fault.line, fault.key) for fault in error.faults]
 
 
-def _check_scene(path: Path) -> list[Finding]:
+def _check_scene(path: Path, text: str) -> list[Finding]:
     try:
         scene = load(path)
-        _try(scene, path)
-    except (SceneError, SiteError, GeometryError) as error:
+    except SceneError as error:
         return [_placed(line, path) for line in str(error).splitlines()]
-    return [Finding(f"{path}: scene {scene.name!r} has no faults", is_fault=False)]
+    try:
+        # Begin the scene: so names that the site does not have come out.
+        site = Site.load(scene_site(scene, path))
+        next(iter(simulate(scene, site, background=background(scene, path))), None)
+        far = _never_near(scene, site)
+    except SceneError as error:
+        return [_keyed(str(error).removeprefix(f"{scene.name}: "), path, text)]
+    except (SiteError, GeometryError) as error:
+        return [_placed(line, path) for line in str(error).splitlines()]
+    found = [Finding(f"{path}: scene {scene.name!r} has no faults", is_fault=False)]
+    if far:
+        more = f" and {len(far) - 5} more" if len(far) > 5 else ""
+        found.append(
+            Finding(
+                f"{path}: no sensor that takes part ever has {', '.join(far[:5])}{more} within "
+                "reach: nothing can be alerted there; is that meant?",
+                is_fault=False,
+            )
+        )
+    return found
 
 
-def _try(scene: Scene, path: Path) -> None:
-    """Begin the scene: so names that the site does not have come out."""
-    site = Site.load(scene_site(scene, path))
-    next(iter(simulate(scene, site)), None)
+def _never_near(scene: Scene, site: Site) -> list[str]:
+    """Whom no sensor has within reach at any of some hundred moments of a scene with an end."""
+    if scene.duration_s is None:
+        return []
+    near: dict[str, bool] = {}
+    for point in truth(scene, site, max(scene.duration_s / _MOMENTS, 1.0)):
+        near[point.actor] = near.get(point.actor, False) or bool(point.near) or point.own_force
+    return [actor for actor, is_near in near.items() if not is_near]
+
+
+def _keyed(text: str, path: Path, scene: str) -> Finding:
+    """A fault of a scene at its site, with the line of the key that it begins with."""
+    key = text.partition(" ")[0]
+    parts = [int(one) if one.isdigit() else one for one in re.findall(r"\w+", key)]
+    lines = locate(scene)
+    place = tuple(parts)
+    while place and place not in lines:
+        place = place[:-1]
+    if not place:
+        return _fault(f"{path}: {text}", path)
+    line = lines[place]
+    return _at(f"{path}:{line}: {text}", str(path), line, key)
 
 
 def _placed(text: str, path: Path) -> Finding:

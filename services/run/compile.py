@@ -1,6 +1,7 @@
 """Compile all kernels into their cache: ``python -m services.run.compile``."""
 
 from sensors.simulators.fibre import compile_kernels as compile_simulators
+from sensors.simulators.rawthermal import compile_kernels as compile_cameras
 from services.detect.camera import compile_kernels as compile_camera
 from services.detect.fibre import compile_kernels as compile_fibre
 from services.detect.thermal import compile_kernels as compile_thermal
@@ -12,6 +13,7 @@ def main() -> None:
     compile_fibre()
     compile_thermal()
     compile_simulators(seed=1)
+    compile_cameras()
 
 
 if __name__ == "__main__":

@@ -226,6 +226,12 @@ def _wire_samples(patch: Patch) -> tuple[npt.NDArray[Any], float]:
     return samples.astype(np.float32, copy=False), scale
 
 
+def strain_rate(patch: Patch) -> npt.NDArray[np.float32]:
+    """Samples of a patch as strain rate: shape (time, channel), nanostrain/s."""
+    samples, scale = _wire_samples(patch)
+    return samples.astype(np.float32, copy=False) * np.float32(scale)
+
+
 def _register(patch: Patch, sensor: Sensor, session: str) -> Received:
     register = Register(
         schema=SCHEMA,

@@ -19,17 +19,23 @@ from geo.default_site import default_site_path
 from geo.errors import ConfigError, RecordingError, SceneError
 from geo.site import Site
 from sensors.messages import Mark
-from sensors.scenes import Scene, load
-from sensors.simulators.noise import BLOCK
+from sensors.scenes import Fault, Scene, load
+from sensors.simulators.recorded import Recorded
+from sensors.simulators.tiles import BLOCK
 from sensors.simulators.traffic import simulate
 from services.events import Command, Received
 from services.recording.reading import Recording
+from services.run.background import background
 from services.run.das import FRAME_S, das_messages, identity_of, read_patches
+from services.run.extent import SceneFault
 
 _NS = 1_000_000_000
 _ADVANCE_NS = _NS // 4
 _SITE_KEYS = frozenset({"home_party", "parties", "area", "cables", "sectors", "format"})
-_SCENE_KEYS = frozenset({"seed", "actor", "crossings", "fault", "start", "duration_s"})
+_SCENE_KEYS = frozenset(
+    {"seed", "start", "duration_s", "weather", "background"}
+    | {"actor", "patrol", "crossings", "cable_event", "fault"}
+)
 
 Advance = Callable[[float], None]
 """Told how many seconds of the input are done."""
@@ -44,6 +50,7 @@ class Input:
         site: with all its rows; the input's times say which of them apply.
         run: derived from the content.
         mark: given to everything heard instead of its own; None leaves it as it is.
+        faults: that a scene has on purpose.
         warnings: what is missing of it, one sentence each; grows while it is read.
     """
 
@@ -52,6 +59,7 @@ class Input:
     run: str
     _open: Callable[[], Iterator[Received | Command]]
     mark: Mark | None = None
+    faults: tuple[SceneFault, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     def items(self, advance: Advance) -> Iterator[Received | Command]:
@@ -164,13 +172,21 @@ def _scene(path: Path, site_path: Path | None, frame_rows: int) -> Input:
         seconds=scene.duration_s,
         site=site,
         run=f"scene-{identity_of(path)}",
-        _open=partial(_emitted, scene, site, frame_rows),
+        _open=partial(_emitted, scene, site, frame_rows, background(scene, path)),
+        faults=tuple(_fault(scene, one) for one in scene.fault),
     )
 
 
-def _emitted(scene: Scene, site: Site, frame_rows: int) -> Iterator[Received]:
+def _fault(scene: Scene, fault: Fault) -> SceneFault:
+    begin_ns = scene.start_ns + round(fault.t_s * _NS)
+    return SceneFault(fault.sensor, fault.kind, begin_ns, begin_ns + round(fault.duration_s * _NS))
+
+
+def _emitted(
+    scene: Scene, site: Site, frame_rows: int, recorded: Recorded | None
+) -> Iterator[Received]:
     # Nobody subscribed before, so nothing comes as retained from before.
-    for emission in simulate(scene, site, frame_rows=frame_rows):
+    for emission in simulate(scene, site, frame_rows=frame_rows, background=recorded):
         yield Received(emission.at_ns, emission.topic, emission.payload)
 
 

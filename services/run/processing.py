@@ -7,9 +7,9 @@ what was measured and not on how the input was cut into frames, files or batches
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,12 +20,14 @@ from services.events import (
     Command,
     Conclusion,
     Detection,
+    Gap,
     Received,
     Rejected,
     Tick,
     Track,
     encode,
 )
+from services.run.extent import Extent, SceneFault
 from services.run.pipeline import Back, Front
 
 _NS = 1_000_000_000
@@ -41,6 +43,7 @@ class Counts:
 
     messages: int = 0
     rejected: int = 0
+    lost: int = 0
     detections: int = 0
     tracks: int = 0
     alerts: int = 0
@@ -49,6 +52,8 @@ class Counts:
     def take(self, event: Conclusion) -> None:
         """Count one event."""
         self.rejected += isinstance(event, Rejected)
+        if isinstance(event, Gap):
+            self.lost += event.last_missing - event.first_missing + 1
         self.detections += isinstance(event, Detection)
         self.tracks += isinstance(event, Track) and event.revision == 1
         self.alerts += isinstance(event, Alert) and event.change.what == "raised"
@@ -167,20 +172,24 @@ def process(
     *,
     run: str,
     mark: Mark | None = None,
+    faults: Sequence[SceneFault] = (),
 ) -> Counts:
     """Run the pipeline over ``items`` and write what follows to ``folder``.
 
     Args:
         items: in the order received.
         timeline: the site with all its rows; event time says which of them apply.
-        folder: for ``detections.jsonl``, ``tracks.jsonl``, ``alerts.jsonl``.
+        folder: for ``detections.jsonl``, ``tracks.jsonl``, ``alerts.jsonl``, ``run.json``.
         run: name that ids derive from; the same input needs the same name for the same bytes.
         mark: given to everything heard instead of its own.
+        faults: that the input has on purpose.
     """
+    extent = Extent(faults=faults)
     output = Output(folder)
     processing: Processing | None = None
     try:
         for item in items:
+            extent.take(item)
             if processing is None:
                 processing = Processing(timeline, time_of(item), run, mark)
             for event in processing.push(item):
@@ -189,7 +198,9 @@ def process(
             output.write(event)
     finally:
         output.close()
-    return processing.counts if processing else Counts()
+    counts = processing.counts if processing else Counts()
+    extent.write(folder, run=run, site=timeline.hash, **asdict(counts))
+    return counts
 
 
 def time_of(item: Received | Command) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from geo.errors import SceneError
+from sensors.scenes import load
 
 _FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "scenes"
 
@@ -20,3 +21,10 @@ def scene_path(name: str) -> Path:
         )
         raise SceneError(f"there is no scene {name!r}: {known or 'none is shipped'}")
     return path
+
+
+def committed_scenes() -> list[Path]:
+    """Files of the committed scenes that have an end, in order of their names."""
+    return [
+        path for path in sorted(_FOLDER.glob("*-scene.toml")) if load(path).duration_s is not None
+    ]

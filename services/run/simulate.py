@@ -10,10 +10,12 @@ import structlog
 
 from geo.errors import BrokerError
 from geo.site import Site
+from sensors.messages import time_to_text
 from sensors.simulators.fibre import compile_kernels
 from sensors.simulators.gateway import Emission
 from sensors.simulators.traffic import simulate
 from services.mqtt import BrokerAddress, Publisher
+from services.run.background import background
 from services.run.inputs import Advance, load_scene
 
 _log = structlog.get_logger()
@@ -42,20 +44,21 @@ async def play(
     speed: float,
     stop: asyncio.Event,
     advance: Advance = lambda _: None,
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Play a scene from now on, until its end or ``stop``.
 
     At another speed than 1 the sensors' clocks run at that speed, as the scene's do. ``advance``
     is told how many seconds of the scene are played.
 
     Returns:
-        Figures: messages, frames given up, megabytes, seconds.
+        Figures: when it began, messages, frames given up, megabytes, seconds.
     """
     played = load_scene(scene)
+    recorded = await asyncio.to_thread(background, played, scene)
     await asyncio.to_thread(compile_kernels, played.seed)  # before the scene's clock starts
     begin_ns = time.time_ns()
     session = f"sim-{uuid.uuid4().hex[:12]}"
-    emissions = simulate(played, site, session=session, start_ns=begin_ns)
+    emissions = simulate(played, site, session=session, start_ns=begin_ns, background=recorded)
     player = _Player(broker, begin_ns, speed, advance)
     await player.run(emissions, stop)
     return player.figures(time.time_ns())
@@ -110,9 +113,10 @@ class _Player:
         finally:
             self._slots.release()
 
-    def figures(self, now_ns: int) -> dict[str, float]:
+    def figures(self, now_ns: int) -> dict[str, float | str]:
         """What was played."""
         return {
+            "began": time_to_text(self._begin_ns),
             "messages": self._messages,
             "given_up": self._given_up,
             "megabytes": round(self._bytes / 1e6, 3),

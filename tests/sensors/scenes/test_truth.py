@@ -1,6 +1,7 @@
 """The truth of a scene."""
 
 import io
+import json
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from geo.errors import SceneError
 from geo.site import Site
-from sensors.scenes import load
+from sensors.messages import ObjectClass
+from sensors.scenes import Behaviour, kinds, load, parse
 from sensors.simulators.course import truth
-from sensors.truth import read_truth, write_truth
+from sensors.truth import TruthPoint, read_truth, write_truth
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
@@ -52,6 +54,113 @@ def test_truth_is_written_as_lines_and_read_back(site: Site) -> None:
     assert list(read_truth(file.getvalue().splitlines())) == points
 
 
+HEAD = 'name = "a test"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 60\n'
+DIGGER = """
+[[actor]]
+id = "d1"
+class = "person"
+behaviour = "dig"
+lawful = true
+waypoints = [[81200.0, 20.0, 0.0]]
+duration_s = 30
+"""
+BEND = """
+[[cable_event]]
+at_cable = "fibre-3"
+distance_m = 12040.0
+t_s = 10.5
+kind = "bend"
+"""
+
+
+@pytest.fixture
+def with_events(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[TruthPoint]:
+    for word in list(kinds.NOT_YET):
+        monkeypatch.delitem(kinds.NOT_YET, word)
+    return list(truth(parse(HEAD + DIGGER + BEND), site))
+
+
+def test_truth_says_what_an_actor_does_and_whether_it_may(with_events: list[TruthPoint]) -> None:
+    digging = [point for point in with_events if point.actor == "d1"]
+    assert len(digging) == 31
+    for point in digging:
+        assert (point.behaviour, point.object_class) == (Behaviour.DIG, ObjectClass.DIGGING)
+        assert point.lawful
+        assert point.event is None
+
+
+def test_an_event_of_a_cable_is_a_point_of_its_own(
+    with_events: list[TruthPoint], site: Site
+) -> None:
+    index, event = next((n, one) for n, one in enumerate(with_events) if one.event)
+    assert (event.event, event.cable, event.distance_m) == ("bend", "fibre-3", 12040.0)
+    assert (event.actor_class, event.object_class) == ("cable_event", ObjectClass.CABLE_ATTACK)
+    assert event.near == ("fibre-3",)
+    assert event.behaviour is None
+    assert event.at_ns % 10**9 == 5 * 10**8
+    assert with_events[index - 1].at_ns < event.at_ns < with_events[index + 1].at_ns
+    distance, aside = site.cable("fibre-3").nearest(event.east_m, event.north_m)
+    assert (float(distance), float(aside)) == pytest.approx((12040.0, 0.0), abs=0.01)
+
+
+def test_truth_has_the_keys_that_others_read(with_events: list[TruthPoint]) -> None:
+    file = io.StringIO()
+    write_truth(with_events, file)
+    rows = [json.loads(line) for line in file.getvalue().splitlines()]
+    common = {
+        *("at", "actor", "class", "object_class", "behaviour", "count", "own_force", "lawful"),
+        *("longitude_deg", "latitude_deg", "east_m", "north_m", "chainage_m", "offset_m", "near"),
+    }
+    for row in rows:
+        event = row["class"] == "cable_event"
+        assert set(row) == common | ({"event", "cable", "distance_m"} if event else set())
+    assert list(read_truth(file.getvalue().splitlines())) == with_events
+
+
+LINE = {
+    "at": "2026-03-01T01:00:00Z",
+    "actor": "w1",
+    "class": "person",
+    "object_class": "person",
+    "count": 1,
+    "own_force": False,
+    "longitude_deg": 20.7,
+    "latitude_deg": 45.8,
+    "east_m": 1.0,
+    "north_m": 2.0,
+    "chainage_m": 3.0,
+    "offset_m": 4.0,
+    "near": [],
+}
+
+
+def test_what_a_hand_need_not_write_may_be_left_out() -> None:
+    (point,) = read_truth([json.dumps(LINE)])
+    assert (point.behaviour, point.lawful, point.event) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"class": "dragon"}, "line 1: class is 'dragon': wanted"),
+        ({"behaviour": "fly"}, "line 1: behaviour is 'fly': wanted"),
+        ({"at": "yesterday"}, "line 1: at is 'yesterday': wanted"),
+        ({"count": "many"}, "line 1: count is 'many': wanted"),
+        ({"colour": "red"}, "line 1: colour is not known: wanted a key of at, actor"),
+        ({"class": "cable_event"}, "wanted an event"),
+        ({"event": "cut"}, "with no other"),
+    ],
+)
+def test_a_wrong_value_of_truth_is_told_with_line_and_key(
+    change: dict[str, object], told: str
+) -> None:
+    with pytest.raises(SceneError) as caught:
+        list(read_truth([json.dumps({**LINE, **change})]))
+    assert told in str(caught.value)
+
+
 def test_a_broken_line_of_truth_is_told_with_its_number() -> None:
     with pytest.raises(SceneError, match="line 2: at is missing"):
         list(read_truth(["", "{}"]))
+    with pytest.raises(SceneError, match="line 1: wanted one JSON object a line"):
+        list(read_truth(["{"]))

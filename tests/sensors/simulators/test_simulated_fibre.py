@@ -15,10 +15,13 @@ from geo.site import Site
 from sensors.messages import FibreFrame
 from sensors.scenes import ActorClass, Behaviour
 from sensors.simulators import ground
-from sensors.simulators.fibre import RATE_HZ, FibreSimulator, FrameWriter
-from sensors.simulators.motion import Body, Impacts
+from sensors.simulators.fibre import RATE_HZ, FibreSimulator
+from sensors.simulators.frames import FrameWriter
+from sensors.simulators.gait import blows
+from sensors.simulators.motion import Blow, Body, Impacts
 from sensors.simulators.motion import Path as Way
-from sensors.simulators.noise import BLOCK, PIECE
+from sensors.simulators.soil import SOILS
+from sensors.simulators.tiles import BLOCK, PIECE
 from sensors.topics import parse
 from sensors.wire import decode
 
@@ -190,9 +193,9 @@ def test_footsteps_come_at_walking_pace_and_only_near_the_walker() -> None:
     assert abs(int(loud.argmax()) - 30) <= 2
     assert loud[:20].max() < 1e-3 * loud.max()
     assert loud[40:].max() < 1e-3 * loud.max()
-    impacts = way.impacts
+    impacts = blows(way, 0)
     assert impacts is not None
-    heels = impacts.t_s[impacts.kind == 0]
+    heels = impacts.t_s[impacts.kind == Blow.HEEL]
     assert 1.2 < 1.0 / np.diff(heels).mean() < 2.6
     assert 0.02 < np.diff(heels).std() / np.diff(heels).mean() < 0.07
 
@@ -212,6 +215,7 @@ def test_a_blow_at_right_angles_to_a_gauges_middle_is_not_heard() -> None:
     # The same blow at the same distance: broadside first, then in line with the cable.
     ground.add_impacts(
         Impacts(one, one * 0, one * 0 + 50.0, one * 20, np.zeros(1, dtype=np.int64)),
+        SOILS[0],
         0.0,
         RATE_HZ,
         ends,
@@ -220,6 +224,7 @@ def test_a_blow_at_right_angles_to_a_gauges_middle_is_not_heard() -> None:
     near = np.zeros((250, 2), dtype=np.float32)
     ground.add_impacts(
         Impacts(one, one * 0 - 50.0, one * 0, one * 20, np.zeros(1, dtype=np.int64)),
+        SOILS[0],
         0.0,
         RATE_HZ,
         ends,
@@ -255,9 +260,9 @@ def test_a_car_is_heard_far_off_and_bends_the_ground_when_it_crosses() -> None:
 
 def test_running_beats_harder_and_animals_softer_than_walking() -> None:
     def strength(actor_class: ActorClass, behaviour: Behaviour) -> float:
-        impacts = across(1_030, 1.0, 2.0, 30.0, actor_class, behaviour).impacts
+        impacts = blows(across(1_030, 1.0, 2.0, 30.0, actor_class, behaviour), 0)
         assert impacts is not None
-        return float(np.median(impacts.strength[impacts.kind == 0]))
+        return float(np.median(impacts.strength[impacts.kind != Blow.TOE]))
 
     walking = strength(ActorClass.PERSON, Behaviour.WALK)
     assert strength(ActorClass.PERSON, Behaviour.RUN) > 1.5 * walking

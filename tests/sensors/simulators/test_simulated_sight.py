@@ -1,60 +1,14 @@
 """Cameras, radar and positions tell of what is there, with the errors they own up to."""
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from geo.crs import convergence_deg, to_plane
-from geo.site import Site
-from sensors.messages import ObjectClass
-from sensors.scenes import ActorClass, Behaviour
-from sensors.simulators.mobile import Carrier
-from sensors.simulators.motion import Body
-from sensors.simulators.motion import Path as Way
-from sensors.simulators.thermal import ThermalCamera, sees_with_probability
-from sensors.simulators.world import Snapshot
+from sensors.simulators.thermal import ThermalCamera
+from tests.sensors.simulators.bodies import before_camera, body, site, snapshot
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "default.toml"
-
-
-@cache
-def site() -> Site:
-    return Site.load(SITE)
-
-
-def body(
-    east_m: float,
-    north_m: float,
-    velocity: tuple[float, float] = (0.0, 0.0),
-    actor_class: ActorClass = ActorClass.PERSON,
-    name: str = "a",
-) -> Body:
-    t_s = np.array([0.0, 1_000.0])
-    way = Way(t_s, east_m + velocity[0] * t_s, north_m + velocity[1] * t_s)
-    return Body(name, f"{name}/0", actor_class, Behaviour.STAND, way, 1)
-
-
-def snapshot(bodies: list[Body], t_s: float) -> Snapshot:
-    places = np.array([one.at(t_s) for one in bodies])
-    speeds = np.array([one.path.velocity(t_s) for one in bodies])
-    return Snapshot(tuple(bodies), places[:, 0], places[:, 1], speeds[:, 0], speeds[:, 1])
-
-
-def before_camera(name: str, distance_m: float) -> tuple[float, float, float, float]:
-    """Camera's place and one straight before it."""
-    row = site().sensor(name)
-    place = site().sensor_place(name)
-    assert place is not None
-    assert row.orientation is not None
-    assert row.position is not None
-    bearing = np.deg2rad(row.orientation.yaw_deg - convergence_deg(*row.position))
-    return (
-        *place,
-        place[0] + distance_m * float(np.sin(bearing)),
-        place[1] + distance_m * float(np.cos(bearing)),
-    )
 
 
 @pytest.mark.parametrize("name", ["thermal-001", "thermal-023", "thermal-060"])
@@ -84,94 +38,3 @@ def test_a_camera_looks_to_the_right_of_its_picture_for_what_is_clockwise() -> N
     middle = camera.outlines(snapshot([body(at_east, at_north)], 1.0))[0][1]
     right = camera.outlines(snapshot([body(at_east + aside[0], at_north + aside[1])], 1.0))[0][1]
     assert right[0] > middle[0] + 50.0
-
-
-def test_what_is_behind_a_camera_is_not_seen() -> None:
-    east, north, at_east, at_north = before_camera("thermal-001", 300.0)
-    camera = ThermalCamera(site().sensor("thermal-001"), east, north, 1)
-    behind = body(2 * east - at_east, 2 * north - at_north)
-    assert not camera.outlines(snapshot([behind], 1.0))
-
-
-def test_the_share_of_looks_that_see_falls_with_range_as_johnson_has_it() -> None:
-    assert float(sees_with_probability(np.array(2.0))) == pytest.approx(0.5)
-    shares = []
-    for distance in (400.0, 1_979.0, 5_500.0):
-        east, north, at_east, at_north = before_camera("thermal-001", distance)
-        row = site().sensor("thermal-001")
-        assert row.orientation is not None
-        # Pitched so that the range is in view.
-        down = float(np.rad2deg(np.arctan2(row.height_above_ground_m or 0.0, distance)))
-        tilted = row.model_copy(
-            update={"orientation": row.orientation.model_copy(update={"pitch_deg": -down})}
-        )
-        camera = ThermalCamera(tilted, east, north, 1)
-        who = [body(at_east, at_north)]
-        seen = sum(bool(camera.look(float(t), snapshot(who, float(t)))) for t in range(200))
-        shares.append(seen / 200)
-    assert shares[0] > 0.95
-    assert 0.35 < shares[1] < 0.65
-    assert shares[2] < 0.1
-
-
-def test_false_boxes_are_rare_and_say_that_they_are_unsure() -> None:
-    east, north, _, _ = before_camera("thermal-001", 1.0)
-    camera = ThermalCamera(site().sensor("thermal-001"), east, north, 1)
-    nobody = snapshot([body(0.0, 0.0)], 0.0)
-    boxes = [box for t in range(20_000) for box in camera.look(float(t), nobody)]
-    assert 1 <= len(boxes) <= 15
-    assert all(box.object_class is ObjectClass.UNKNOWN and box.score <= 0.5 for box in boxes)
-
-
-def carrier(heading: tuple[float, float] = (2.0, 0.0)) -> Carrier:
-    east, north = (float(one) for one in to_plane(20.6, 45.8))
-    return Carrier("vehicle-1", body(east, north, heading, ActorClass.TRUCK, "vehicle-1"), 1)
-
-
-def test_positions_scatter_as_widely_as_they_say() -> None:
-    mine = carrier()
-    errors = []
-    for t in range(200):
-        position, _, _ = mine.place(float(t))
-        east, north = to_plane(position.longitude_deg, position.latitude_deg)
-        true_east, true_north = mine.body.at(float(t))
-        errors += [float(east - true_east), float(north - true_north)]
-        assert position.accuracy_m == 2.0
-    assert np.std(errors) == pytest.approx(2.0, rel=0.2)
-    assert abs(np.mean(errors)) < 0.5
-
-
-def test_heading_is_from_true_north_and_missing_while_standing() -> None:
-    mine = carrier((0.0, 3.0))
-    _, heading, speed = mine.place(10.0)
-    assert heading is not None
-    # Grid north lies this far clockwise of true north here.
-    turned = (heading - convergence_deg(20.6, 45.8) + 180.0) % 360.0 - 180.0
-    assert abs(turned) < 3.0
-    assert speed == pytest.approx(3.0, abs=0.1)
-    assert carrier((0.0, 0.0)).place(10.0)[1] is None
-
-
-def test_radar_plots_lead_back_to_the_target_and_slow_ones_are_not_seen() -> None:
-    radar = site().sensor("vehicle-1").radar
-    assert radar is not None
-    mine = carrier()
-    east, north = (float(one) for one in to_plane(20.6, 45.8))
-    walker = body(east + 300.0, north + 900.0, (0.0, -1.2))
-    slow = body(east - 800.0, north, (0.0, 0.05), name="b")
-    hits = 0
-    for t in range(60):
-        here = mine.body.at(float(t))
-        everyone = snapshot([walker, slow], float(t))
-        for plot in mine.scan(float(t), radar, everyone):
-            bearing = np.deg2rad(90.0 + plot.azimuth_deg)  # driving due (grid) east
-            found = np.array(
-                [here[0] + plot.range_m * np.sin(bearing), here[1] + plot.range_m * np.cos(bearing)]
-            )
-            away = np.hypot(found[0] - everyone.east_m, found[1] - everyone.north_m)
-            if away[0] < 60.0:
-                hits += 1
-                assert plot.radial_speed_mps is not None
-                assert plot.radial_speed_mps < -0.5  # coming nearer
-            assert away[1] > 60.0 or plot.score <= 0.5
-    assert hits > 45

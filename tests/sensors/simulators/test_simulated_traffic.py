@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geo.errors import WireError
 from geo.site import Site
 from sensors.messages import (
     FibreFrame,
@@ -46,18 +45,8 @@ def committed(name: str) -> Scene:
     return load(DEPLOY / "scenes" / f"{name}-scene.toml")
 
 
-def fault(kind: str, sensor: str = "patrol-05") -> str:
-    return f'[[fault]]\nsensor = "{sensor}"\nt_s = 20\nduration_s = 20\nkind = "{kind}"\n'
-
-
 def poses(text: str) -> list[Emission]:
     return [one for one in simulate(parse(text), site()) if one.topic.endswith("/pose")]
-
-
-def sequence_of(emission: Emission) -> int:
-    message = decode(parse_topic(emission.topic), emission.payload).message
-    assert isinstance(message, Pose)
-    return message.sequence
 
 
 @cache
@@ -211,56 +200,6 @@ def test_an_endless_scene_goes_on_and_a_finite_one_ends() -> None:
     assert some[-1].at_ns > end - 20 * NS
 
 
-def test_a_silent_sensor_sends_nothing_and_its_sequence_shows_the_hole() -> None:
-    numbers = [sequence_of(one) for one in poses(PATROL + fault("silent"))]
-    assert numbers == [0, 1, 2, 3, 8, 9, 10, 11]
-
-
-def test_a_duplicated_message_comes_twice_with_one_sequence() -> None:
-    numbers = [sequence_of(one) for one in poses(PATROL + fault("duplicate"))]
-    assert numbers == [0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11]
-
-
-def test_reordered_messages_swap_places_and_none_is_lost() -> None:
-    numbers = [sequence_of(one) for one in poses(PATROL + fault("reorder"))]
-    assert sorted(numbers) == list(range(12))
-    assert numbers != sorted(numbers)
-
-
-def test_late_messages_are_sent_late_with_their_own_times() -> None:
-    late = poses(PATROL + fault("late"))[5]
-    message = decode(parse_topic(late.topic), late.payload).message
-    assert isinstance(message, Pose)
-    assert late.at_ns - message.measured_at_ns > 2 * NS
-
-
-def test_a_skewed_clock_runs_half_a_minute_fast() -> None:
-    skewed = poses(PATROL + fault("skew"))[5]
-    message = decode(parse_topic(skewed.topic), skewed.payload).message
-    assert isinstance(message, Pose)
-    assert message.sent_at_ns - skewed.at_ns == 30 * NS
-
-
-def test_a_corrupt_message_cannot_be_read() -> None:
-    broken = poses(PATROL + fault("corrupt"))[5]
-    with pytest.raises(WireError):
-        decode(parse_topic(broken.topic), broken.payload)
-
-
-def test_a_silent_fibre_loses_frames_but_not_its_count() -> None:
-    text = (DEPLOY / "scenes" / "crossing-scene.toml").read_text()
-    text = text.replace("duration_s = 120", "duration_s = 45")
-    frames = []
-    for emission in simulate(parse(text + fault("silent", "fibre-3")), site()):
-        if emission.topic.endswith("/frame"):
-            frame = decode(parse_topic(emission.topic), emission.payload).message
-            assert isinstance(frame, FibreFrame)
-            frames.append(frame)
-            assert frame.first_sample == frame.sequence * 125
-    jumps = np.diff([frame.sequence for frame in frames])
-    assert sorted(set(jumps.tolist())) == [1, 81]
-
-
 def test_one_of_ours_in_the_scene_says_where_it_is() -> None:
     text = HEAD.format(seconds=60, sensors='["patrol-05"]') + (
         '[[actor]]\nid = "patrol-05"\nclass = "vehicle"\nbehaviour = "drive"\n'
@@ -273,7 +212,7 @@ def test_one_of_ours_in_the_scene_says_where_it_is() -> None:
     assert isinstance(message, Pose)
     way = World(parse(text), site()).cast.fixed[0].path
     length_m = float(np.hypot(way.east_m[1] - way.east_m[0], way.north_m[1] - way.north_m[0]))
-    assert message.speed_mps == pytest.approx(length_m / 50.0, abs=0.1)
+    assert message.speed_mps == pytest.approx(length_m / 50.0, abs=0.25)
 
 
 def test_a_camera_told_to_sends_raw_frames_in_place_of_reports() -> None:

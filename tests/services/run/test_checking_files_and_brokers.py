@@ -124,6 +124,33 @@ def test_a_scene_whose_sensors_the_site_does_not_have_is_told(tmp_path: Path) ->
     (finding,) = check_file(path)
     assert finding.is_fault
     assert "nobody" in str(finding)
+    lines = path.read_text().splitlines()
+    assert (finding.line, finding.key) == (
+        lines.index('raw_thermal = ["nobody"]') + 1,
+        "raw_thermal",
+    )
+
+
+def test_a_way_that_the_site_does_not_have_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "x-scene.toml"
+    path.write_text(CROSSING.read_text().replace("[[81200.0,", "[[981200.0,"))
+    (finding,) = check_file(path)
+    number = 1 + next(n for n, line in enumerate(path.read_text().splitlines()) if "981200" in line)
+    assert (finding.line, finding.key) == (number, "actor[0].waypoints[0]")
+    assert str(finding).startswith(f"{path}:{number}: actor[0].waypoints[0] is at chainage 981200")
+
+
+def test_who_is_near_no_sensor_is_remarked_without_being_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "x-scene.toml"
+    path.write_text(
+        CROSSING.read_text().replace("within_m = 3000\n", "").replace("fibre_window_m = 400\n", "")
+        + '\n[[actor]]\nid = "far-off"\nclass = "person"\nbehaviour = "walk"\n'
+        + "waypoints = [[81200.0, 9000.0, 5.0], [81230.0, 9100.0, 110.0]]\n"
+    )
+    fine, remark = check_file(path)
+    assert not fine.is_fault
+    assert not remark.is_fault
+    assert "no sensor that takes part ever has far-off within reach" in str(remark)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Results against results: what one run found that another did not."""

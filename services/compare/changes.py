@@ -1,0 +1,310 @@
+"""What changed from one result to another, and whether that is worse.
+
+Runs are paired by name, crossings by their actor. Alerts that nobody wanted (without cause, or
+for our own) are paired where they are near in time and place, each with one other at most and so
+that the sum of squared distances is least; those left over are new or have vanished. Without
+truth all alerts are compared so, and any difference beyond what is allowed counts as worse, since
+nobody can say which of both is right.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import binomtest
+
+from services.compare.outcome import (
+    UNJUDGED,
+    AlertOutcome,
+    CrossingOutcome,
+    Outcome,
+    RunOutcome,
+)
+
+_NS = 1_000_000_000
+_UNWANTED = frozenset({"causeless", "own_force", UNJUDGED})
+
+
+class Kind(StrEnum):
+    """What kind of change."""
+
+    RUN_GONE = "run gone"
+    RUN_NEW = "run new"
+    CROSSING_GONE = "crossing gone from the truth"
+    CROSSING_NEW = "crossing new in the truth"
+    MISSED = "crossing newly missed"
+    GAINED = "crossing gained"
+    ALERT_NEW = "new alert without cause"
+    ALERT_GONE = "vanished alert without cause"
+    OWN_NEW = "new alert for our own"
+    OWN_GONE = "vanished alert for our own"
+    UNJUDGED_NEW = "new alert"
+    UNJUDGED_GONE = "vanished alert"
+    LATER = "alert later"
+    SOONER = "alert sooner"
+    FARTHER = "alert farther from the truth"
+    NEARER = "alert nearer to the truth"
+    REPEATED = "more alerts for one crossing"
+    FEWER = "fewer alerts for one crossing"
+
+
+Effect = Literal["worse", "better", "different"]
+
+_WORSE = frozenset(
+    {
+        Kind.RUN_GONE,
+        Kind.CROSSING_GONE,
+        Kind.MISSED,
+        Kind.ALERT_NEW,
+        Kind.OWN_NEW,
+        Kind.UNJUDGED_NEW,
+        Kind.UNJUDGED_GONE,
+        Kind.LATER,
+        Kind.FARTHER,
+        Kind.REPEATED,
+    }
+)
+_DIFFERENT = frozenset({Kind.RUN_NEW, Kind.CROSSING_NEW})
+_NEW = {"causeless": Kind.ALERT_NEW, "own_force": Kind.OWN_NEW, UNJUDGED: Kind.UNJUDGED_NEW}
+_GONE = {"causeless": Kind.ALERT_GONE, "own_force": Kind.OWN_GONE, UNJUDGED: Kind.UNJUDGED_GONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What is still alike.
+
+    Attributes:
+        delay_s: an alert may come later by so much.
+        place_m: and be farther from the truth by so much.
+        missed: so many crossings may be newly missed.
+        causeless: so many alerts that nobody wanted may be new (without truth: differ).
+        moved: so many crossings may have later, so many farther and so many more alerts than that.
+        pair_s: alerts are the same when they were raised so near in time.
+        pair_m: and in place.
+    """
+
+    delay_s: float = 2.0
+    place_m: float = 10.0
+    missed: int = 0
+    causeless: int = 0
+    moved: int = 0
+    pair_s: float = 10.0
+    pair_m: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        subject: the actor or the alert.
+        before: in the first result, in words.
+        after: in the second.
+        at_ns: when it was; None where a whole run is meant.
+        chainage_m: where.
+        fails: it is worse, and more of its like than allowed are.
+    """
+
+    kind: Kind
+    run: str
+    subject: str
+    before: str
+    after: str
+    at_ns: int | None = None
+    chainage_m: float | None = None
+    fails: bool = False
+
+    @property
+    def effect(self) -> Effect:
+        """Which way it goes."""
+        if self.kind in _WORSE:
+            return "worse"
+        return "different" if self.kind in _DIFFERENT else "better"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two results beside each other.
+
+    Attributes:
+        changes: by run, kind and time.
+        runs: names of the runs of either, with their crossings' actors.
+        chance: probability of a share of missed to gained crossings at least as uneven, were both
+            equally good (McNemar's exact test); 1 where none changed.
+    """
+
+    before: Outcome
+    after: Outcome
+    tolerances: Tolerances
+    changes: tuple[Change, ...]
+    runs: Mapping[str, tuple[str, ...]]
+    chance: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether anything is worse than allowed."""
+        return any(change.fails for change in self.changes)
+
+    def counts(self) -> dict[str, int]:
+        """How many changes there are of each kind that occurs."""
+        found = Counter(str(change.kind) for change in self.changes)
+        return {str(kind): found[str(kind)] for kind in Kind if found[str(kind)]}
+
+
+def compare(before: Outcome, after: Outcome, tolerances: Tolerances) -> Comparison:
+    """Say what changed from ``before`` to ``after``."""
+    old, new = _by_name(before, after), {run.run: run for run in after.runs}
+    changes: list[Change] = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            changes.append(Change(Kind.RUN_GONE, name, name, "there", "missing"))
+        elif name not in old:
+            changes.append(Change(Kind.RUN_NEW, name, name, "missing", "there"))
+        else:
+            changes += _crossings(name, old[name], new[name], tolerances)
+            changes += _alerts(name, old[name], new[name], tolerances)
+    order = list(Kind)
+    changes.sort(key=lambda one: (one.run, order.index(one.kind), one.at_ns or 0, one.subject))
+    missed = sum(one.kind is Kind.MISSED for one in changes)
+    gained = sum(one.kind is Kind.GAINED for one in changes)
+    both = [*old.values(), *new.values()]
+    return Comparison(
+        before=before,
+        after=after,
+        tolerances=tolerances,
+        changes=tuple(_judged(changes, tolerances)),
+        runs={
+            name: tuple(
+                dict.fromkeys(c.actor for run in both if run.run == name for c in run.crossings)
+            )
+            for name in sorted(old.keys() | new.keys())
+        },
+        chance=float(binomtest(missed, missed + gained).pvalue) if missed + gained else 1.0,
+    )
+
+
+def _by_name(before: Outcome, after: Outcome) -> dict[str, RunOutcome]:
+    """Runs of the first result; one alone on either side is paired whatever it is called."""
+    if len(before.runs) == len(after.runs) == 1:
+        return {after.runs[0].run: before.runs[0].model_copy(update={"run": after.runs[0].run})}
+    return {run.run: run for run in before.runs}
+
+
+def _judged(changes: Iterable[Change], tolerances: Tolerances) -> list[Change]:
+    changes = list(changes)
+    allowed = {
+        **dict.fromkeys([Kind.MISSED], tolerances.missed),
+        **dict.fromkeys([Kind.ALERT_NEW, Kind.OWN_NEW], tolerances.causeless),
+        **dict.fromkeys([Kind.UNJUDGED_NEW, Kind.UNJUDGED_GONE], tolerances.causeless),
+        **dict.fromkeys([Kind.LATER, Kind.FARTHER, Kind.REPEATED], tolerances.moved),
+    }
+    count = Counter(change.kind for change in changes)
+    return [
+        replace(
+            change,
+            fails=change.effect == "worse" and count[change.kind] > allowed.get(change.kind, 0),
+        )
+        for change in changes
+    ]
+
+
+# --- crossings
+
+
+def _crossings(
+    run: str, before: RunOutcome, after: RunOutcome, tolerances: Tolerances
+) -> Iterable[Change]:
+    old = {row.actor: row for row in before.crossings}
+    new = {row.actor: row for row in after.crossings}
+    for actor in sorted(old.keys() | new.keys()):
+        row = new.get(actor) or old[actor]
+        at = (row.enter_ns, row.chainage_m)
+        if actor not in new:
+            yield Change(Kind.CROSSING_GONE, run, actor, row.kind, "missing", *at)
+        elif actor not in old:
+            yield Change(Kind.CROSSING_NEW, run, actor, "missing", row.kind, *at)
+        else:
+            yield from _crossing(run, old[actor], new[actor], tolerances)
+
+
+def _crossing(
+    run: str, old: CrossingOutcome, new: CrossingOutcome, tolerances: Tolerances
+) -> Iterable[Change]:
+    def change(kind: Kind, before: str, after: str) -> Change:
+        return Change(kind, run, new.actor, before, after, new.enter_ns, new.chainage_m)
+
+    if old.alerts and not new.alerts:
+        yield change(Kind.MISSED, f"{old.kind}, {_alerts_text(old.alerts)}", "no alert")
+    elif new.alerts and not old.alerts:
+        yield change(Kind.GAINED, f"{old.kind}, no alert", _alerts_text(new.alerts))
+    elif new.alerts != old.alerts and new.group == new.actor:
+        # Said once of those that go together.
+        kind = Kind.REPEATED if new.alerts > old.alerts else Kind.FEWER
+        yield change(kind, _alerts_text(old.alerts), _alerts_text(new.alerts))
+    if old.delay_s is not None and new.delay_s is not None:
+        more = new.delay_s - old.delay_s
+        if abs(more) > tolerances.delay_s:
+            kind = Kind.LATER if more > 0.0 else Kind.SOONER
+            yield change(kind, f"{old.delay_s:.1f} s", f"{new.delay_s:.1f} s")
+    if old.error_m is not None and new.error_m is not None:
+        more = new.error_m - old.error_m
+        if abs(more) > tolerances.place_m:
+            kind = Kind.FARTHER if more > 0.0 else Kind.NEARER
+            yield change(kind, f"{old.error_m:.1f} m", f"{new.error_m:.1f} m")
+
+
+def _alerts_text(count: int) -> str:
+    return "1 alert" if count == 1 else f"{count} alerts"
+
+
+# --- alerts that nobody wanted
+
+
+def _alerts(
+    run: str, before: RunOutcome, after: RunOutcome, tolerances: Tolerances
+) -> Iterable[Change]:
+    for verdict in sorted(_UNWANTED):
+        old = _sorted(row for row in before.alerts if row.verdict == verdict)
+        new = _sorted(row for row in after.alerts if row.verdict == verdict)
+        paired_old, paired_new = _pairs(old, new, tolerances)
+        for index, row in enumerate(old):
+            if index not in paired_old:
+                yield _alert(_GONE[verdict], run, row, _text(row), "none")
+        for index, row in enumerate(new):
+            if index not in paired_new:
+                yield _alert(_NEW[verdict], run, row, "none", _text(row))
+
+
+def _sorted(rows: Iterable[AlertOutcome]) -> list[AlertOutcome]:
+    return sorted(rows, key=lambda row: (row.at_ns, row.alert, row.number))
+
+
+def _pairs(
+    old: Sequence[AlertOutcome], new: Sequence[AlertOutcome], tolerances: Tolerances
+) -> tuple[set[int], set[int]]:
+    """Indices of alerts that both have."""
+    if not old or not new:
+        return set(), set()
+    apart_s = np.array([[(b.at_ns - a.at_ns) / _NS for b in new] for a in old])
+    apart_m = np.array(
+        [[np.hypot(b.east_m - a.east_m, b.north_m - a.north_m) for b in new] for a in old]
+    )
+    near = (np.abs(apart_s) <= tolerances.pair_s) & (apart_m <= tolerances.pair_m)
+    cost = (apart_s / tolerances.pair_s) ** 2 + (apart_m / tolerances.pair_m) ** 2
+    # Any pair costs less than leaving both alone, so as many as can be are paired.
+    rows, columns = linear_sum_assignment(np.where(near, cost, 1e6))
+    kept = near[rows, columns]
+    return set(rows[kept].tolist()), set(columns[kept].tolist())
+
+
+def _alert(kind: Kind, run: str, row: AlertOutcome, before: str, after: str) -> Change:
+    name = row.alert if row.number == 0 else f"{row.alert}, raised again"
+    return Change(kind, run, name, before, after, row.at_ns, row.chainage_m)
+
+
+def _text(row: AlertOutcome) -> str:
+    return f"{row.said}, {row.severity}"
