@@ -18,6 +18,7 @@ from geo.default_site import default_site_path
 from geo.site import Site
 from geo.site_rows import Sensor
 from sensors.scenes import ActorClass, Behaviour, Weather
+from sensors.simulators.eye import Look
 from sensors.simulators.figures import Warmth, figure
 from sensors.simulators.motion import Body
 from sensors.simulators.motion import Path as Way
@@ -25,7 +26,7 @@ from sensors.simulators.painting import paint
 from sensors.simulators.radar import GroundRadar, detection_probability
 from sensors.simulators.rawthermal import FRAME_S, RawCamera
 from sensors.simulators.seeing import sees_with_probability
-from sensors.simulators.thermal import Look, ThermalCamera, Watcher
+from sensors.simulators.thermal import ThermalCamera, Watcher
 from sensors.simulators.world import Snapshot, World
 
 mpl.use("Agg")

@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter, zoom
 from sensors.scenes import Weather
 from sensors.simulators.air import FOG_M, Air
 from sensors.simulators.detector import Float32
+from sensors.simulators.eye import Eye
 from sensors.simulators.figures import Warmth
 from sensors.simulators.motion import FloatArray, seeded
 from sensors.simulators.seeing import BLUR_PX
-from sensors.simulators.thermal import Eye
 
 # All assumed: how fields and plants look at night.
 _FIELD_SCALES_M = (1.5, 6.0, 30.0, 150.0)

@@ -29,7 +29,14 @@ from sensors.simulators.weather import Sky
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
-_SEEN = (ObjectClass.PERSON, ObjectClass.VEHICLE, ObjectClass.ANIMAL, ObjectClass.UNKNOWN)
+_SEEN = (
+    ObjectClass.PERSON,
+    ObjectClass.VEHICLE,
+    ObjectClass.ANIMAL,
+    ObjectClass.BOAT,
+    ObjectClass.TRAIN,
+    ObjectClass.UNKNOWN,
+)
 
 
 def simulate(

@@ -9,8 +9,9 @@ import numpy as np
 from geo.site_rows import Lens
 from sensors.messages import Box, Orientation
 from sensors.scenes import Weather
+from sensors.simulators.eye import Eye
 from sensors.simulators.motion import seeded
-from sensors.simulators.thermal import Eye, Watcher
+from sensors.simulators.thermal import Watcher
 from sensors.simulators.world import Snapshot
 
 DWELL_S = 8.0

@@ -10,11 +10,12 @@ from geo.crs import convergence_deg
 from geo.site_rows import Sensor
 from sensors.messages import Box, ObjectClass
 from sensors.scenes import ActorClass, Behaviour, Weather
+from sensors.simulators.eye import Eye
 from sensors.simulators.flatfield import CLOSED_S, EVERY_S, FlatField
 from sensors.simulators.motion import Body
 from sensors.simulators.seeing import sees_with_probability
 from sensors.simulators.stray import Strays
-from sensors.simulators.thermal import Eye, ThermalCamera
+from sensors.simulators.thermal import ThermalCamera
 from services.detect.camera import Camera, place_feet
 from tests.sensors.simulators.bodies import before_camera, body, exact, site, snapshot
 
