@@ -12,7 +12,7 @@ from geo.crs import to_plane
 from geo.errors import SceneError
 from geo.site import Site
 from sensors.messages import Pose
-from sensors.scenes import Behaviour, Scene, kinds, parse
+from sensors.scenes import Behaviour, Scene, parse
 from sensors.simulators.cast import Cast
 from sensors.simulators.engines import rolling
 from sensors.simulators.groups import Group
@@ -40,13 +40,6 @@ BENT = Way(np.array([0.0, 10.0, 20.0, 40.0]), np.array([0.0, 100.0, 100.0, 100.0
 @pytest.fixture(scope="module")
 def site() -> Site:
     return Site.load(DEPLOY / "sites" / "default.toml")
-
-
-@pytest.fixture(autouse=True)
-def whole_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if all of it were simulated: here it matters only who is where."""
-    for word in list(kinds.NOT_YET):
-        monkeypatch.delitem(kinds.NOT_YET, word)
 
 
 def actor(more: str) -> str:
