@@ -4,7 +4,7 @@ A scene names a seed, a time and who is there; simulators make the sensors' mess
 :mod:`sensors.truth` says what truly was where. ``chainage_m`` and ``offset_m`` mean the point on
 the smoothed border line and the offset along its normal (positive: Romanian side), converted to
 the plane once; between waypoints motion is straight in the plane. Times ``t_s`` count from the
-scene's start. What is not simulated yet is refused, so that no scene seems to hold what it lacks.
+scene's start.
 """
 
 from sensors.scenes.kinds import ActorClass, Behaviour, top_speed_mps

@@ -10,9 +10,6 @@ FaultKind = Literal[
     "silent", "duplicate", "reorder", "late", "skew", "stuck", "corrupt", "flood", "restart"
 ]
 
-NOT_YET: dict[str, str] = {}
-"""Keys and values of the format that no simulator renders yet; a scene with them is refused."""
-
 
 class ActorClass(StrEnum):
     """What an actor is."""
@@ -100,14 +97,3 @@ def top_speed_mps(actor_class: ActorClass, behaviour: Behaviour) -> float:
     if behaviour is Behaviour.RUN and actor_class is ActorClass.ANIMAL:
         return _ANIMAL_RUNS_MPS
     return _CLASS_MPS.get(actor_class) or _FOOT_MPS[behaviour]
-
-
-def simulated(value: object) -> object:
-    """Refuse a value that no simulator renders yet.
-
-    Raises:
-        ValueError: naming it.
-    """
-    if isinstance(value, str) and value in NOT_YET:
-        raise ValueError(f"another value; {NOT_YET[value]}, leave it out")
-    return value

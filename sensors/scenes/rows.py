@@ -1,19 +1,16 @@
 """The tables of a scene: one model each, the only definition of the scene file's keys."""
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensors.scenes.kinds import (
-    NOT_YET,
     ActorClass,
     Behaviour,
     CableEventKind,
     FaultKind,
     check_pair,
-    simulated,
     top_speed_mps,
 )
 
@@ -24,15 +21,6 @@ class Table(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_simulated(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            for key in value:
-                if key in NOT_YET and key != "background":
-                    raise ValueError(f"no {key}; {NOT_YET[key]}, leave it out")
-        return value
 
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
@@ -47,8 +35,6 @@ LonLatWaypoint = tuple[
     Annotated[float, Field(ge=-90.0, le=90.0)],
     Seconds,
 ]
-AnyActorClass = Annotated[ActorClass, BeforeValidator(simulated)]
-AnyBehaviour = Annotated[Behaviour, BeforeValidator(simulated)]
 
 
 class Weather(Table):
@@ -86,9 +72,9 @@ class Actor(Table):
     """
 
     id: Id
-    actor_class: AnyActorClass = Field(alias="class")
+    actor_class: ActorClass = Field(alias="class")
     count: int = Field(1, ge=1, le=50)
-    behaviour: AnyBehaviour
+    behaviour: Behaviour
     waypoints: tuple[Waypoint, ...] = ()
     waypoints_lonlat: tuple[LonLatWaypoint, ...] = ()
     duration_s: Duration | None = None
@@ -138,7 +124,7 @@ class Patrol(Table):
     """
 
     id: Id
-    actor_class: AnyActorClass = Field(ActorClass.PERSON, alias="class")
+    actor_class: ActorClass = Field(ActorClass.PERSON, alias="class")
     count: int = Field(2, ge=1, le=50)
     joint: bool = False
     chainage_m: tuple[Chainage, Chainage]
@@ -181,8 +167,8 @@ class Crossings(Table):
     """
 
     id: Id = "crossing"
-    actor_class: AnyActorClass = Field(ActorClass.PERSON, alias="class")
-    behaviour: AnyBehaviour = Behaviour.WALK
+    actor_class: ActorClass = Field(ActorClass.PERSON, alias="class")
+    behaviour: Behaviour = Behaviour.WALK
     first_t_s: Seconds = 0.0
     every_s: float = Field(gt=0.0, le=1e6)
     first_chainage_m: Chainage | None = None
@@ -235,7 +221,7 @@ class CableEvent(Table):
     distance_m: float = Field(ge=0.0, le=100_000.0)
     t_s: Seconds
     duration_s: Duration | None = None
-    kind: Annotated[CableEventKind, BeforeValidator(simulated)]
+    kind: CableEventKind
 
     @property
     def ends_s(self) -> float:
@@ -263,7 +249,7 @@ class Fault(Table):
     sensor: Id
     t_s: Seconds
     duration_s: Duration
-    kind: Annotated[FaultKind, BeforeValidator(simulated)]
+    kind: FaultKind
 
 
 def _check_speed(actor_class: ActorClass, behaviour: Behaviour, speed_mps: float) -> None:

@@ -5,7 +5,6 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sensors.scenes.kinds import NOT_YET
 from sensors.scenes.rows import (
     Actor,
     CableEvent,
@@ -25,12 +24,6 @@ def _zoned(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time with its zone, such as 2026-03-01T01:00:00Z")
     return value.astimezone(UTC)
-
-
-def _background(value: str) -> str:
-    if value != SYNTHETIC and "background" in NOT_YET:
-        raise ValueError(f'"{SYNTHETIC}"; {NOT_YET["background"]}')
-    return value
 
 
 class Scene(Table):
@@ -58,7 +51,7 @@ class Scene(Table):
     start: Annotated[datetime, AfterValidator(_zoned)]
     duration_s: float | None = Field(None, gt=0.0, le=1e8)
     site: str = Field(default="default", min_length=1)
-    background: Annotated[str, Field(min_length=1), AfterValidator(_background)] = SYNTHETIC
+    background: str = Field(default=SYNTHETIC, min_length=1)
     sensors: tuple[str, ...] = ()
     within_m: float | None = Field(None, gt=0.0)
     fibre_window_m: float | None = Field(None, gt=0.0)

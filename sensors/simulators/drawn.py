@@ -20,7 +20,7 @@ from geo.crs import to_plane, to_wgs84
 from geo.errors import SceneError
 from geo.site import Site
 from sensors.scenes import Actor, ActorClass, Behaviour, Fault, Scene, Weather
-from sensors.scenes.kinds import NOT_YET, FaultKind
+from sensors.scenes.kinds import FaultKind
 from sensors.simulators.course import fibre_reach_m
 from sensors.simulators.motion import seeded
 
@@ -51,9 +51,7 @@ class _Kind:
     speed_mps: tuple[float, float] = (0.0, 0.0)
 
     def weight(self, difficulty: float) -> float:
-        """Weight in the draw; none where no simulator renders it."""
-        if self.actor_class in NOT_YET or self.behaviour in NOT_YET:
-            return 0.0
+        """Weight in the draw."""
         return self.easy + difficulty * (self.hard - self.easy)
 
 
@@ -134,6 +132,7 @@ def draw_scene(seed: int, difficulty: float, site: Site) -> Scene:
         fibre_window_m=WINDOW_M,
         own_forces=False,
         weather=_weather(draw, difficulty),
+        roads=bool(draw.random() < difficulty),
         actor=tuple(actors),
         fault=tuple(faults),
     )
@@ -262,7 +261,7 @@ def _others(
                 ],
             }
         )
-    if wants[2] < 0.3 * difficulty and ActorClass.TRAIN not in NOT_YET:
+    if wants[2] < 0.3 * difficulty:
         begins, speed = draw.uniform(0.0, 20.0), draw.uniform(12.0, 25.0)
         found.append(
             {
@@ -304,9 +303,7 @@ def _weather(draw: np.random.Generator, difficulty: float) -> Weather:
         "temperature_c": draw.uniform(-5.0, 25.0),
         "visibility_m": 20_000.0 * (draw.uniform(0.02, 0.5) if dim < 0.6 * difficulty else 1.0),
     }
-    return Weather(
-        **{key: float(np.round(value, 1)) for key, value in drawn.items() if key not in NOT_YET}
-    )
+    return Weather(**{key: float(np.round(value, 1)) for key, value in drawn.items()})
 
 
 def _ends_s(actor: Actor) -> float:

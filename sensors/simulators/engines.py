@@ -104,6 +104,7 @@ SAW_NM_PER_S = 4_000.0
 SAW_CABLE_NM_PER_S = 30_000.0
 """The same on the cable itself, over one gauge: there is no soil between (assumed)."""
 
+_LOCO_M = 20.0  # a Bo-Bo electric locomotive over its buffers
 _WAGON_M = 17.0  # a freight wagon over its buffers is 14-20 m
 _LOCO_KG = 84_000.0  # a Bo-Bo electric locomotive (data sheets)
 _WAGON_KG = (24_000.0, 80_000.0)  # empty, and loaded to 20 t an axle (line class C)
@@ -198,7 +199,7 @@ def rolling(body: Body, *, asphalt: bool = False) -> Rolling | None:
             weight = np.full(axles.size, mass * GRAVITY_MPS2 / axles.size)
             return Rolling(voices, axles, weight, hum.reach_m)
         case ActorClass.TRAIN:
-            return _train(body, offsets)
+            return None if body.drawn else _train(body, offsets)
         case ActorClass.PERSON | ActorClass.ANIMAL:
             weight = np.array([mass_kg(body) * GRAVITY_MPS2])
             saws = body.behaviour is Behaviour.SAW
@@ -209,17 +210,24 @@ def rolling(body: Body, *, asphalt: bool = False) -> Rolling | None:
             return None
 
 
+def train_m(wagons: int) -> NDArray[np.float64]:
+    """Where locomotive and wagons begin behind the train's front: shape (1 + wagons,), metres."""
+    return np.concatenate(([0.0], _LOCO_M + _WAGON_M * np.arange(wagons)))
+
+
 def _train(body: Body, offsets: NDArray[np.int64]) -> Rolling:
-    """A locomotive with 8-32 wagons, each on four axles, full or empty (assumed)."""
+    """A locomotive with its wagons, 8-32 by chance, each on four axles, full or empty (assumed)."""
     draw = seeded(body.seed, "train", body.name)
     wagons = int(draw.integers(8, 33))
-    starts = np.concatenate(([0.0], 20.0 + _WAGON_M * np.arange(wagons)))
+    if body.wagons is not None:
+        wagons = body.wagons
+    starts = train_m(wagons)
     # Bogies 2.6 m from a wagon's ends, axles 1.8 m apart (UIC standard wagons).
     inside = np.array([1.7, 3.5, _WAGON_M - 3.5, _WAGON_M - 1.7])
     mass = np.where(draw.uniform(size=wagons) < 0.6, _WAGON_KG[1], _WAGON_KG[0])
     each = np.concatenate(([_LOCO_KG], mass)) * GRAVITY_MPS2 / 4.0
     length = float(starts[-1] + _WAGON_M)
-    emitters = np.arange(20.0, length, 40.0)
+    emitters = np.arange(min(20.0, length / 2.0), length, 40.0)
     pitch = float(np.clip(body.speed_mps / 20.0, 0.2, 2.5))
     voices = tuple(
         Voice(

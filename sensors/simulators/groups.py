@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 
 from sensors.scenes import ActorClass, Behaviour
+from sensors.simulators.engines import train_m
 from sensors.simulators.motion import Body, Path, members, seeded
 from sensors.simulators.ways import behind, wandering
 
-# What follows its leader in a column, and at what distance, metres: wagons from coupling to
-# coupling, cars and boats by habit (assumed).
+# At what distance one follows the other in a column, metres (assumed).
 _GAPS_M = {
-    ActorClass.TRAIN: 18.0,
     ActorClass.VEHICLE: 30.0,
     ActorClass.TRUCK: 50.0,
     ActorClass.BOAT: 40.0,
@@ -63,6 +62,14 @@ def bodies_of(
     All of them are there from the path's first moment to its last.
     """
     made = members(name, count, actor_class, behaviour, path, seed, own_force=own_force)
+    if actor_class is ActorClass.TRAIN:
+        starts = train_m(count - 1)
+        return tuple(
+            replace(body, path=behind(path, starts[n]), aside_m=(0.0, 0.0), drawn=True)
+            if n
+            else replace(body, wagons=count - 1)
+            for n, body in enumerate(made)
+        )
     gap_m = _GAPS_M.get(actor_class)
     if gap_m is not None and behaviour is Behaviour.DRIVE:
         return tuple(

@@ -113,6 +113,8 @@ class Body:
         actor: the actor's id; members of a group share it.
         name: the member's own name.
         aside_m: how far to the right of the path and behind it this member goes, metres.
+        wagons: of a locomotive, how many it draws; None leaves it to chance.
+        drawn: a wagon that a locomotive of the scene draws, and whose weight and noise are its.
     """
 
     actor: str
@@ -123,6 +125,8 @@ class Body:
     seed: int
     own_force: bool = False
     aside_m: tuple[float, float] = (0.0, 0.0)
+    wagons: int | None = None
+    drawn: bool = False
 
     def at(self, t_s: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Positions (east_m, north_m) at times of any shape."""

@@ -6,7 +6,7 @@ import pytest
 
 from geo.errors import SceneError
 from geo.site import Site
-from sensors.scenes import ActorClass, Behaviour, Weather, kinds, parse
+from sensors.scenes import ActorClass, Behaviour, Weather, parse
 from sensors.simulators.world import World
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "default.toml"
@@ -50,13 +50,6 @@ t_s = 100
 duration_s = 120
 kind = "silent"                       # silent, duplicate, reorder, late, skew, stuck, corrupt, ...
 """
-
-
-@pytest.fixture(autouse=True)
-def whole_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if all of it were simulated."""
-    for word in list(kinds.NOT_YET):
-        monkeypatch.delitem(kinds.NOT_YET, word)
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +185,3 @@ def test_what_the_site_does_not_have_is_refused(text: str, told: str, site: Site
     with pytest.raises(SceneError) as caught:
         World(parse(HEAD + text), site)
     assert told in str(caught.value)
-
-
-def test_what_is_not_simulated_yet_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kinds.NOT_YET, "bend", "bending is not simulated yet")
-    monkeypatch.setitem(kinds.NOT_YET, "wind_mps", "wind is not simulated yet")
-    with pytest.raises(SceneError) as caught:
-        parse(HEAD + "[weather]\nwind_mps = 1\n" + CUT.replace("cut", "bend"), "x.toml")
-    first, second = str(caught.value).splitlines()
-    assert first.startswith("x.toml:5: weather is {'wind_mps': 1}: wanted no wind_mps; wind is not")
-    assert second.startswith("x.toml:11: cable_event[0].kind is 'bend': wanted another value; bend")

@@ -10,7 +10,7 @@ import pytest
 from geo.errors import SceneError
 from geo.site import Site
 from sensors.messages import ObjectClass
-from sensors.scenes import Behaviour, kinds, load, parse
+from sensors.scenes import Behaviour, load, parse
 from sensors.simulators.course import truth
 from sensors.truth import TruthPoint, read_truth, write_truth
 
@@ -74,9 +74,7 @@ kind = "bend"
 
 
 @pytest.fixture
-def with_events(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[TruthPoint]:
-    for word in list(kinds.NOT_YET):
-        monkeypatch.delitem(kinds.NOT_YET, word)
+def with_events(site: Site) -> list[TruthPoint]:
     return list(truth(parse(HEAD + DIGGER + BEND), site))
 
 

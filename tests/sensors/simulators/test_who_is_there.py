@@ -12,8 +12,9 @@ from geo.crs import to_plane
 from geo.errors import SceneError
 from geo.site import Site
 from sensors.messages import Pose
-from sensors.scenes import Behaviour, Scene, kinds, parse
+from sensors.scenes import Behaviour, Scene, parse
 from sensors.simulators.cast import Cast
+from sensors.simulators.engines import rolling
 from sensors.simulators.groups import Group
 from sensors.simulators.motion import Path as Way
 from sensors.simulators.traffic import simulate
@@ -41,13 +42,6 @@ def site() -> Site:
     return Site.load(DEPLOY / "sites" / "default.toml")
 
 
-@pytest.fixture(autouse=True)
-def whole_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if all of it were simulated: here it matters only who is where."""
-    for word in list(kinds.NOT_YET):
-        monkeypatch.delitem(kinds.NOT_YET, word)
-
-
 def actor(more: str) -> str:
     return f'[[actor]]\nid = "a1"\n{more}\n'
 
@@ -68,9 +62,25 @@ def test_wagons_follow_their_locomotive_along_its_bends(site: Site) -> None:
     way = shapely.LineString(np.column_stack((train.path.east_m, train.path.north_m)))
     for t_s in (30.0, 47.0, 60.0, 85.0):
         run = [way.project(shapely.Point(*map(float, one.at(t_s)))) for one in train.bodies]
-        np.testing.assert_allclose(-np.diff(run), 18.0, atol=0.01)
+        np.testing.assert_allclose(-np.diff(run), [20.0, *[17.0] * 10], atol=0.01)
         for one in train.bodies:
             assert way.distance(shapely.Point(*map(float, one.at(t_s)))) < 0.01
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_trains_weight_and_noise_are_its_locomotives_once(count: int, site: Site) -> None:
+    (train,) = groups(
+        actor(
+            f'class = "train"\ncount = {count}\nbehaviour = "drive"\n'
+            "waypoints = [[81000, 200, 0], [82600, 200, 90]]"
+        ),
+        site,
+    )
+    whole, *others = (rolling(one) for one in train.bodies)
+    assert whole is not None
+    assert whole.axles_m.size == 4 * count
+    assert whole.voices
+    assert others == [None] * (count - 1)
 
 
 def test_what_follows_waits_where_its_leader_waits() -> None:

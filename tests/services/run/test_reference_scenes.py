@@ -37,3 +37,8 @@ def test_a_committed_scene_has_truth_and_can_be_processed(path: Path, tmp_path: 
     assert counts.messages > 50
     assert counts.rejected == 0
     assert (tmp_path / "alerts.jsonl").is_file()
+
+
+def test_there_are_twelve_reference_scenes_beside_the_small_ones() -> None:
+    small = {"crossing-scene", "camera-scene", "vehicle-scene"}
+    assert len({path.stem for path in FINITE} - small) >= 12
