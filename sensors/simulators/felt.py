@@ -11,7 +11,6 @@ from sensors.simulators import ground
 from sensors.simulators.engines import (
     HUM_RATE_HZ,
     SAW_CABLE_NM_PER_S,
-    SAW_NM_PER_S,
     Rolling,
     Voice,
     hum_table,
@@ -122,68 +121,79 @@ class Felt:
                 if impacts is not None:
                     ground.add_impacts(impacts, one.soil, t_s, self._rate_hz, ends, source)
         if one.hums is not None and one.body.is_there(t_s):
-            begins = _places(one.body, t_s, one.hums.axles_m)
-            finishes = _places(one.body, t_s + later, one.hums.axles_m)
-            ground.add_weights(
-                one.soil.softness_m_per_n,
-                one.hums.axle_n,
-                begins,
-                finishes,
-                self._rate_hz,
-                ends,
-                source,
-            )
-            for voice in one.hums.voices:
-                self._hum(one, voice, t_s, ends, source)
+            self._roll(one, one.hums, t_s, ends, source)
         ground.add_counts(source, coupling, target)
         out[:, one.columns] = target
 
-    def _hum(
+    def _roll(
         self,
         one: Presence,
-        voice: Voice,
+        hums: Rolling,
         t_s: float,
         ends: FloatArray,
         source: NDArray[np.float32],
     ) -> None:
-        body = one.body
+        body, soil = one.body, one.soil
         later = t_s + BLOCK / self._rate_hz
-        behind = np.array([voice.behind_m])
-        track = np.column_stack((_places(body, t_s, behind), _places(body, later, behind))).T
-        table = hum_table(self._seed, voice.hum)
-        start = voice.offset + t_s * HUM_RATE_HZ * voice.pitch
+        behind = np.array([voice.behind_m for voice in hums.voices])
+        behind = np.concatenate((hums.axles_m, behind))
+        begins, finishes = _places(body, t_s, behind), _places(body, later, behind)
+        axles = hums.axles_m.size
+        ground.add_weights(
+            soil.softness_m_per_n,
+            hums.axle_n,
+            begins[:, :axles],
+            finishes[:, :axles],
+            self._rate_hz,
+            ends,
+            source,
+        )
+        if not hums.voices:
+            return
         if body.behaviour is Behaviour.SAW:
-            times = t_s + np.arange(BLOCK) / self._rate_hz
-            pressed = strokes(body, times)
-            loudness = (voice.still * pressed).astype(np.float32)
-            on_cable = _away(ends, track[0])
-            if on_cable.min() < _ON_CABLE_M:
-                row = (start + np.arange(BLOCK) * HUM_RATE_HZ / self._rate_hz).astype(np.int64)
-                along = np.abs(np.arange(len(ends)) - on_cable.argmin()) * ground.GAUGE_M
-                heard = SAW_CABLE_NM_PER_S / SAW_NM_PER_S / ground.GAUGE_M * loudness
-                heard *= table[0, row % table.shape[1]]
-                source += np.outer(heard, np.exp(-along / _ALONG_M)).astype(np.float32)
+            pressed = strokes(body, t_s + np.arange(BLOCK) / self._rate_hz)
+            away_m = _away(ends, begins[:, axles])
+            if away_m.min() < _ON_CABLE_M:
+                self._saw_cable(hums.voices[0], pressed, t_s, away_m, source)
                 return
+            shape = np.stack((pressed, 0.0 * pressed))
         else:
-            speeds = np.hypot(*body.path.velocity(np.array([t_s, later])))
-            loud = voice.loudness(speeds)
-            loudness = np.linspace(loud[0], loud[1], BLOCK, endpoint=False, dtype=np.float32)
-        if loudness.any():
-            soil, first = one.soil, SOILS[0]
+            shape = np.linspace((1.0, 0.0), (0.0, 1.0), BLOCK, endpoint=False, dtype=np.float32).T
+        speeds = np.hypot(*body.path.velocity(np.array([t_s, later])))
+        for number, voice in enumerate(hums.voices, start=axles):
+            loud = (soil.loudness * voice.loudness(speeds)).astype(np.float32)
+            if not loud.any():
+                continue
             ground.add_hum(
-                table,
+                hum_table(self._seed, voice.hum),
                 voice.hum.step_m,
-                soil.loss_s_per_m / first.loss_s_per_m,
+                soil.loss_s_per_m / SOILS[0].loss_s_per_m,
                 1.0 / soil.nominal_mps,
-                loudness * np.float32(soil.loudness),
+                loud @ shape,
                 HUM_RATE_HZ * voice.pitch,
-                start,
-                one.hums.reach_m if one.hums else 0.0,
+                voice.offset + t_s * HUM_RATE_HZ * voice.pitch,
+                hums.reach_m,
                 self._rate_hz,
-                track,
+                np.stack((begins[:, number], finishes[:, number])),
                 ends,
                 source,
             )
+
+    def _saw_cable(
+        self,
+        voice: Voice,
+        pressed: NDArray[np.float32],
+        t_s: float,
+        away_m: FloatArray,
+        source: NDArray[np.float32],
+    ) -> None:
+        """Add a saw on the cable itself, whose sheath passes its vibration on."""
+        table = hum_table(self._seed, voice.hum)
+        start = voice.offset + t_s * HUM_RATE_HZ
+        sample = (start + np.arange(BLOCK) * HUM_RATE_HZ / self._rate_hz).astype(np.int64)
+        heard = SAW_CABLE_NM_PER_S / ground.GAUGE_M * pressed * table[0, sample % table.shape[1]]
+        along = np.abs(np.arange(away_m.size) - away_m.argmin()) * ground.GAUGE_M
+        source += np.outer(heard, np.exp(-along / _ALONG_M)).astype(np.float32)
 
 
 @lru_cache(maxsize=1024)

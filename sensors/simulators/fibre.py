@@ -8,12 +8,13 @@ changes no sample.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.cable import Cable
-from sensors.scenes import ActorClass, Behaviour, CableEvent
+from sensors.scenes import ActorClass, Behaviour, CableEvent, Scene
 from sensors.simulators.damage import Damage
 from sensors.simulators.felt import Felt, Presence
 from sensors.simulators.ground import GAUGE_M
@@ -51,6 +52,17 @@ class Surroundings:
     events: tuple[CableEvent, ...] = ()
     start_hour: float | None = None
     recorded: Recorded | None = None
+
+    @classmethod
+    def of(cls, scene: Scene, cable: str, recorded: Recorded | None = None) -> Self:
+        """Take from a scene what concerns one cable of its site."""
+        start = scene.start
+        return cls(
+            sky=Sky(scene.weather.wind_mps, scene.weather.rain_mm_h),
+            events=tuple(one for one in scene.cable_event if one.at_cable == cable),
+            start_hour=start.hour + start.minute / 60.0 if scene.roads else None,
+            recorded=recorded,
+        )
 
 
 class FibreSimulator:

@@ -25,7 +25,6 @@ from sensors.simulators.motion import seeded
 from sensors.simulators.recorded import Recorded
 from sensors.simulators.sources import Source, sources_of
 from sensors.simulators.tiles import BLOCK
-from sensors.simulators.weather import Sky
 from sensors.simulators.world import World
 from sensors.topics import Channel
 
@@ -135,7 +134,7 @@ def _of_sensor(
         if world.scene.fibre_window_m is not None and window is None:
             return []
         cable = world.site.cable(row.cable)
-        about = _about(world.scene, row.cable, background)
+        about = Surroundings.of(world.scene, row.cable, background)
         simulator = FibreSimulator(seed, row.id, cable, world.bodies, phase, window, about)
         told = {
             "channel_count": cable.settings.channel_count,
@@ -149,16 +148,6 @@ def _of_sensor(
         ]
     watching = sources_of(world, row, desk, phase)
     return [_Life(desk, phase, _SEEN, {}), *watching] if watching else []
-
-
-def _about(scene: Scene, cable: str, background: Recorded | None) -> Surroundings:
-    weather, start = scene.weather, scene.start
-    return Surroundings(
-        sky=Sky(weather.wind_mps, weather.rain_mm_h),
-        events=tuple(one for one in scene.cable_event if one.at_cable == cable),
-        start_hour=start.hour + start.minute / 60.0 if scene.roads else None,
-        recorded=background,
-    )
 
 
 class _GatewayWord:

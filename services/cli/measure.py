@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     )
     bench.command("latency", epilog="Example: straja bench latency --seconds 120 --json")(latency)
     bench.command("ingest", epilog="Example: straja bench ingest --reports 50000 --json")(ingest)
+    bench.command("simulate", epilog="Example: straja bench simulate --json")(simulate)
     bench.command("score", epilog="Example: straja bench score --scenes 30 --json")(score)
     app.add_typer(bench, name="bench", epilog="Example: straja bench latency --json")
 
@@ -41,6 +42,16 @@ def ingest(
     from services.bench.ingest import measure
 
     _print(interruptible(lambda stop: measure(reports, stop, say)), json_)
+
+
+def simulate(
+    seconds: Annotated[float, typer.Option(min=2.0, help="Of each scene.")] = 20.0,
+    json_: Json = False,
+) -> None:
+    """How much faster than life one core simulates the whole border, calm and in a storm."""
+    from services.bench.simulate import measure
+
+    _print(measure(seconds, say), json_)
 
 
 def score(
