@@ -54,17 +54,18 @@ class Recorded:
         Raises:
             SceneError: too short, too large, not finite, or not in nanostrain/s.
         """
-        made = np.asarray(samples, dtype=np.float32)
-        if made.ndim != 2 or made.shape[1] < 1 or len(made) < SHORTEST_S * rate_hz:
+        given = np.asarray(samples)
+        if given.ndim != 2 or given.shape[1] < 1 or len(given) < SHORTEST_S * rate_hz:
             raise SceneError(
-                f"{name} holds {made.shape} (time, channel) at {rate_hz:g} Hz: wanted "
+                f"{name} holds {given.shape} (time, channel) at {rate_hz:g} Hz: wanted "
                 f"{SHORTEST_S:g} s or more of one channel or more"
             )
-        if made.size * 2.0 * TILE_RATE_HZ / rate_hz > MOST_BYTES:
+        if given.size * 2.0 * TILE_RATE_HZ / rate_hz > MOST_BYTES:
             raise SceneError(
-                f"{name} holds {made.shape} samples: wanted at most {MOST_BYTES >> 20} MiB at "
+                f"{name} holds {given.shape} samples: wanted at most {MOST_BYTES >> 20} MiB at "
                 "500 Hz; cut it"
             )
+        made = given.astype(np.float32)
         if not np.isfinite(made).all():
             raise SceneError(f"{name} holds values that are not finite: wanted none; cut them out")
         made = made - made.mean(axis=0)
@@ -109,7 +110,11 @@ class Tiling:
         angle = 0.5 * np.pi * (np.arange(fade) + 0.5) / max(fade, 1)
         self._rise = np.sin(angle).astype(np.float32)
         copies = channels // self._stride + 1
-        self._begins = seeded(seed, "recorded", sensor).integers(length, size=copies)
+        # By the golden ratio, near copies begin far apart in the loop.
+        begin = float(seeded(seed, "recorded", sensor).uniform())
+        self._begins = (
+            (begin + np.arange(copies) * 0.5 * (np.sqrt(5.0) - 1.0)) % 1.0 * length
+        ).astype(np.int64)
 
     def fill(self, block: int, first: int, out: NDArray[np.int16]) -> None:
         """Write one block.
