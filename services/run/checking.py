@@ -171,12 +171,13 @@ def _check_scene(path: Path, text: str) -> list[Finding]:
 
 
 def _never_near(scene: Scene, site: Site) -> list[str]:
-    """Whom no sensor has within reach at any of some hundred moments of a scene with an end."""
+    """Actors whom no sensor has within reach at any of some hundred moments of a finite scene."""
     if scene.duration_s is None:
         return []
-    near: dict[str, bool] = {}
+    near = {one.id: False for one in scene.actor if not one.own_force}
     for point in truth(scene, site, max(scene.duration_s / _MOMENTS, 1.0)):
-        near[point.actor] = near.get(point.actor, False) or bool(point.near) or point.own_force
+        if point.near and point.actor in near:
+            near[point.actor] = True
     return [actor for actor, is_near in near.items() if not is_near]
 
 
