@@ -70,9 +70,10 @@ def ground_tile(seed: int, columns: int) -> Tile:
     colour = np.sqrt(hump**2 + 0.02 / (1.0 + frequency**2) + 1e-4)
     colour[0] = 0.0
     slow = np.exp(-0.5 * (frequency / 0.7) ** 2)
-    # Waves tie neighbours together over half a wavelength at 200 m/s, 10 m channels: likeness of
-    # 0.4 at 3 Hz and 0.1-0.2 at 12 Hz between gauges that touch, as the recordings show.
-    reach = np.minimum(4.5 / np.maximum(frequency, 0.5), 3.0)
+    # Waves tie neighbours together over a part of a wavelength. The recordings of
+    # docs/simulators/fibre.md show a likeness of gauges that touch of up to 0.2 at 4-12 Hz and up
+    # to 0.1 at 12-45 Hz.
+    reach = np.minimum(6.0 / np.maximum(frequency, 0.5), 3.0)
 
     def ground(draw: np.random.Generator, count: int) -> NDArray[np.float32]:
         noise = coloured(white(draw, count), colour, reach)

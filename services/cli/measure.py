@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     bench.command("latency", epilog="Example: straja bench latency --seconds 120 --json")(latency)
     bench.command("ingest", epilog="Example: straja bench ingest --reports 50000 --json")(ingest)
     bench.command("simulate", epilog="Example: straja bench simulate --json")(simulate)
+    bench.command("noise", epilog="Example: straja bench noise night.hdf5 --json")(noise)
     bench.command("score", epilog="Example: straja bench score --scenes 30 --json")(score)
     app.add_typer(bench, name="bench", epilog="Example: straja bench latency --json")
 
@@ -52,6 +53,18 @@ def simulate(
     from services.bench.simulate import measure
 
     _print(measure(seconds, say), json_)
+
+
+def noise(
+    recording: Annotated[
+        list[Path] | None, typer.Argument(help="DAS files or single channels (.mseed).")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """How synthetic fibre noise compares with recordings: tails, spectrum, likeness."""
+    from services.bench.noise import measure
+
+    _print(measure(recording or [], say), json_)
 
 
 def score(
