@@ -26,12 +26,7 @@ from services.storage.accounts import AccountStore
 from services.storage.alerts import AlertQueries
 from services.storage.feed import Release, Showing, Shown, open_heads
 from services.storage.lease import Lease, RunHeldError
-from services.storage.link import (
-    BAD_ITEM,
-    Link,
-    Links,
-    connect,
-)
+from services.storage.link import BAD_ITEM, Link, Links, connect
 from services.storage.migrate import require_schema
 from services.storage.moments import moment
 from services.storage.mover import REFUSED, Item, Mover, by_parts, put_items
