@@ -1,7 +1,5 @@
 """Fibre frames: the same samples however cut, noise like a fibre's, sources where they are."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,25 +22,19 @@ from sensors.simulators.soil import SOILS
 from sensors.simulators.tiles import BLOCK, PIECE
 from sensors.topics import parse
 from sensors.wire import decode
+from tests.sensors.simulators.fibre_bench import (
+    SEED,
+    SITE,
+    WINDOW,
+    at_channel,
+    body,
+    heard,
+    made,
+    stretch,
+    way,
+)
 
-SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "default.toml"
-WINDOW = (1_000, 60)
 TOPIC = parse("straja/v1/fibre-1/fibre/fibre-1/frame")
-
-
-@cache
-def site() -> Site:
-    return Site.load(SITE)
-
-
-def nobody(_from_s: float, _to_s: float) -> Sequence[Body]:
-    return ()
-
-
-def at_channel(channel: int, offset_m: float) -> tuple[float, float]:
-    cable = site().cable("fibre-1")
-    east, north = cable.point_at(cable.channel_distance(channel), offset_m)
-    return float(east), float(north)
 
 
 def across(
@@ -53,23 +45,7 @@ def across(
     actor_class: ActorClass = ActorClass.PERSON,
     behaviour: Behaviour = Behaviour.WALK,
 ) -> Body:
-    (east, north), (to_east, to_north) = at_channel(channel, from_m), at_channel(channel, to_m)
-    way = Way(np.array([0.0, duration_s]), np.array([east, to_east]), np.array([north, to_north]))
-    return Body("a", "a/0", actor_class, behaviour, way, 5)
-
-
-def made(
-    bodies: Sequence[Body] = (), window: tuple[int, int] | None = WINDOW, seed: int = 5
-) -> FibreSimulator:
-    who: Callable[[float, float], Sequence[Body]] = lambda _a, _b: bodies  # noqa: E731
-    return FibreSimulator(seed, "fibre-1", site().cable("fibre-1"), who, 0.0, window)
-
-
-def stretch(simulator: FibreSimulator, seconds: float) -> NDArray[np.float64]:
-    blocks = int(seconds * RATE_HZ / BLOCK)
-    return np.concatenate(
-        [simulator.samples(block * BLOCK, BLOCK) for block in range(blocks)]
-    ).astype(np.float64)
+    return body(actor_class, behaviour, way((channel, from_m), (channel, to_m), duration_s))
 
 
 WALKER = across(1_030, -12.0, 12.0, 20.0)
@@ -103,7 +79,8 @@ def test_another_seed_gives_other_noise() -> None:
 
 
 def test_sensors_do_not_share_their_noise() -> None:
-    other = FibreSimulator(5, "fibre-2", site().cable("fibre-2"), nobody, 0.0, WINDOW)
+    second = Site.load(SITE).cable("fibre-2")
+    other = FibreSimulator(SEED, "fibre-2", second, lambda _a, _b: (), 0.0, WINDOW)
     one, two = made().samples(0, 8 * BLOCK), other.samples(0, 8 * BLOCK)
     assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.05
 
@@ -181,19 +158,14 @@ def test_loud_moments_are_as_frequent_as_on_real_fibre() -> None:
     assert 0.23 < an_hour < 266.0  # a Gaussian would give 0.23
 
 
-def heard_of(body: Body, seconds: float) -> NDArray[np.float64]:
-    """What a body adds to the noise, shape (time, channel)."""
-    return stretch(made([body]), seconds) - stretch(made(), seconds)
-
-
 def test_footsteps_come_at_walking_pace_and_only_near_the_walker() -> None:
-    way = across(1_030, 3.0, 4.0, 30.0)
-    signal_only = heard_of(way, 20.0)
+    walker = across(1_030, 3.0, 4.0, 30.0)
+    signal_only = heard(walker, 20.0)
     loud = (signal_only**2).mean(axis=0)
     assert abs(int(loud.argmax()) - 30) <= 2
     assert loud[:20].max() < 1e-3 * loud.max()
     assert loud[40:].max() < 1e-3 * loud.max()
-    impacts = blows(way, 0)
+    impacts = blows(walker, 0)
     assert impacts is not None
     heels = impacts.t_s[impacts.kind == Blow.HEEL]
     assert 1.2 < 1.0 / np.diff(heels).mean() < 2.6
@@ -202,7 +174,7 @@ def test_footsteps_come_at_walking_pace_and_only_near_the_walker() -> None:
 
 def test_footsteps_fade_with_distance() -> None:
     power = [
-        float((heard_of(across(1_030, d, d + 0.5, 30.0), 10.0) ** 2).mean(axis=0).max())
+        float((heard(across(1_030, d, d + 0.5, 30.0), 10.0) ** 2).mean(axis=0).max())
         for d in (2.0, 8.0, 25.0)
     ]
     assert power[0] > 2.0 * power[1] > 8.0 * power[2]
@@ -234,14 +206,14 @@ def test_a_blow_at_right_angles_to_a_gauges_middle_is_not_heard() -> None:
 
 
 def test_a_slack_coil_is_deaf() -> None:
-    table = next(row for row in site().calibrations if row.cable == "fibre-1")
+    table = next(row for row in Site.load(SITE).calibrations if row.cable == "fibre-1")
     start_m, length_m = table.coils[5]
     channel = round((start_m + 0.5 * length_m - 5.0) / 10.0)
     east, north = at_channel(channel, 3.0)
     still = Way(np.array([0.0, 20.0]), np.array([east, east]), np.array([north, north]))
-    body = Body("a", "a/0", ActorClass.PERSON, Behaviour.DIG, still, 5)
+    digger = Body("a", "a/0", ActorClass.PERSON, Behaviour.DIG, still, 5)
     window = (channel - 6, 13)
-    loud = stretch(made([body], window), 8.0) - stretch(made([], window), 8.0)
+    loud = stretch(made([digger], window), 8.0) - stretch(made([], window), 8.0)
     power = (loud**2).mean(axis=0)
     assert power.max() > 0.0
     assert power[6] < 0.2 * power.max()
@@ -249,8 +221,8 @@ def test_a_slack_coil_is_deaf() -> None:
 
 def test_a_car_is_heard_far_off_and_bends_the_ground_when_it_crosses() -> None:
     car = across(1_030, -80.0, 80.0, 20.0, ActorClass.VEHICLE, Behaviour.DRIVE)
-    added = heard_of(car, 20.0)
-    walker = heard_of(WALKER, 20.0)
+    added = heard(car, 20.0)
+    walker = heard(WALKER, 20.0)
     assert (added**2).max() > 9.0 * (walker**2).max()
     assert np.abs(added[:500]).max() > 20.0  # 70-80 m away
     slow = signal.sosfilt(signal.butter(2, 1.0, fs=RATE_HZ, output="sos"), added, axis=0)
