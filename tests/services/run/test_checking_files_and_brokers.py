@@ -214,7 +214,7 @@ async def mosquitto(folder: Path, settings: str) -> AsyncIterator[BrokerAddress]
                 await asyncio.sleep(0.05)
         yield BrokerAddress.parse(f"mqtt://127.0.0.1:{port}")
     finally:
-        process.terminate()
+        process.kill()  # this broker forgets a polite request that comes while it starts
         await process.wait()
 
 
