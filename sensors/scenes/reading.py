@@ -56,7 +56,7 @@ def _sentence(fault: Any, text: str, name: str) -> str:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     value = repr(fault["input"])
     shown = value if len(value) <= 80 else value[:77] + "..."
-    wanted = fault["msg"].removeprefix("Value error, ")
+    wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "extra_forbidden":
         table = next((_TABLES[part] for part in location if part in _TABLES), Scene)
         keys = (field.alias or key for key, field in table.model_fields.items())

@@ -65,6 +65,8 @@ def truth(
             yield _event_point(world, *events.popleft(), begin_ns)
         for group in world.cast.between(t_s, t_s):
             yield _point(world, near, group, t_s, begin_ns)
+    for event in events:  # after the last whole step
+        yield _event_point(world, *event, begin_ns)
 
 
 def _point(world: World, near: "_Near", group: Group, t_s: float, begin_ns: int) -> TruthPoint:

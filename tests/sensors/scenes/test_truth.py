@@ -46,6 +46,16 @@ def test_truth_of_an_endless_scene_goes_on_with_new_crossings(site: Site) -> Non
     assert all(one.at_ns <= two.at_ns for one, two in pairwise(points))
 
 
+def test_an_event_after_the_last_whole_step_is_in_the_truth(site: Site) -> None:
+    scene = parse(
+        'name = "cut"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 12.6\n'
+        '[[cable_event]]\nat_cable = "fibre-3"\ndistance_m = 900.0\nt_s = 12.3\nkind = "cut"\n'
+    )
+    for step_s in (1.0, 5.0):
+        (event,) = truth(scene, site, step_s=step_s)
+        assert event.at_ns == scene.start_ns + 12_300_000_000
+
+
 def test_truth_is_written_as_lines_and_read_back(site: Site) -> None:
     scene = load(DEPLOY / "scenes" / "crossing-scene.toml")
     points = list(islice(truth(scene, site), 20))
