@@ -134,6 +134,8 @@ def _verdict(raised: Raised, actor: Actor | None) -> Verdict:
     if actor.role is Role.LAWFUL:
         return Verdict.LAWFUL
     if actor.role is Role.NUISANCE:
+        if raised.says_only(ObjectClass.WEATHER):
+            return Verdict.WEATHER
         is_named = raised.says_only(actor.object_class)
         return Verdict.NAMED if is_named else Verdict.CAUSELESS
     return Verdict.CROSSING

@@ -95,6 +95,7 @@ def test_no_rate_where_it_is_not_known_what_was_watched(site: Site) -> None:
         # What it ever said counts, since somebody read it.
         ("animal", ["unknown", "animal"], Severity.LOW, Verdict.CAUSELESS),
         ("animal", ["animal", "person"], Severity.LOW, Verdict.CAUSELESS),
+        ("animal", ["weather"], Severity.LOW, Verdict.WEATHER),
         ("train", ["train"], Severity.LOW, Verdict.NAMED),
         ("train", ["vehicle"], Severity.LOW, Verdict.CAUSELESS),
     ],
