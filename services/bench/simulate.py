@@ -70,6 +70,7 @@ visibility_m = 3000.0
 [[actor]]
 id = "train"
 class = "train"
+count = 24
 behaviour = "drive"
 waypoints = [[60000.0, 120.0, 0.0], [66000.0, 120.0, 300.0]]
 

@@ -37,4 +37,6 @@ def test_the_measured_scenes_hold_the_whole_border() -> None:
         assert scene.fibre_window_m is None
         assert scene.own_forces
         assert len(scene.raw_thermal) == 2
-    assert parse(STORM).weather.wind_mps > 10.0
+    storm = parse(STORM)
+    assert storm.weather.wind_mps > 10.0
+    assert [actor.count for actor in storm.actor if actor.actor_class == "train"] == [24]
