@@ -40,12 +40,24 @@ async def measure(count: int, stop: asyncio.Event, say: Callable[[str], None]) -
     """Measure with ``count`` reports; see the module.
 
     Raises:
-        ConfigError: where ``mosquitto_sub`` is missing.
+        ConfigError: where ``mosquitto_sub`` is missing, or measuring was ended before its end.
     """
-    del stop
     subscriber = shutil.which("mosquitto_sub")
     if subscriber is None:
         raise ConfigError("mosquitto_sub is missing: install mosquitto-clients to compare with it")
+    measuring = asyncio.ensure_future(_measure(count, subscriber, say))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((measuring, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not measuring.done():
+        measuring.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await measuring
+        raise ConfigError("measuring was ended before its end: fewer --reports take less time")
+    return measuring.result()
+
+
+async def _measure(count: int, subscriber: str, say: Callable[[str], None]) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="straja-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)  # noqa: ASYNC240 - once, before anything runs
@@ -157,8 +169,12 @@ class _Peer:
             *self._command, "-C", str(count), env=self._environment,
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        _pin([process.pid], [core])
-        await process.wait()
+        try:
+            _pin([process.pid], [core])
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
         after = os.times()
         cpu_s = after.children_user + after.children_system
         cpu_s -= before.children_user + before.children_system
