@@ -132,7 +132,7 @@ class FibreSensor:
         while start < count:
             window = windows.first + start
             stop = min(count, start + self._every - window % self._every)
-            part = Windows(window, windows.energy[start:stop], windows.flags[start:stop])
+            part = windows.part(start, stop)
             self._floor.push(part)
             self._faulty |= np.bitwise_or.reduce(part.flags, axis=0)
             last = windows.first + stop - 1
@@ -205,6 +205,7 @@ class FibreSensor:
         return values, arrays | {
             "filters": self._front.state,
             "carry": self._front.carry,
+            "quasi_static": self._front.quasi_static.state,
             "masked_until": self._objects.masked_until,
             "faulty": self._faulty,
         }
@@ -216,6 +217,7 @@ class FibreSensor:
             self._front.next_sample = values["next_sample"]
             self._front.state[:] = arrays["filters"]
             self._front.carry = arrays["carry"]
+            self._front.quasi_static.state[:] = arrays["quasi_static"]
             self._floor.set_state(values["floor"], arrays)
             self._objects.followed = [Followed(**one) for one in values["followed"]]
             self.left_out = values["left_out"]

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from services.detect.fibre_settings import BAND_WEIGHTS, BANDS_HZ, WINDOW_S
+from services.detect.filters import sections
 from services.detect.kernels import filter_windows
+from services.detect.quasistatic import QuasiStatic, QuasiStaticPath
 
 F32 = npt.NDArray[np.float32]
 
@@ -18,32 +19,6 @@ def usable_bands(sample_rate_hz: float) -> tuple[int, ...]:
     """Say which of ``BANDS_HZ`` lie below the Nyquist frequency, with a twentieth to spare."""
     nyquist = 0.5 * sample_rate_hz
     return tuple(i for i, (_, high) in enumerate(BANDS_HZ) if high < 0.95 * nyquist)
-
-
-def design(sample_rate_hz: float) -> F32:
-    """Coefficients of the band-passes at a sample rate.
-
-    Returns:
-        Shape (band, 5): gain, then a1, a2 of both biquads; each biquad's numerator is 1 - z^-2,
-        since a Butterworth band-pass of order 2 has two zeros at 0 Hz and two at Nyquist.
-    """
-    rows = []
-    for band in usable_bands(sample_rate_hz):
-        _, poles, gain = signal.butter(
-            2, BANDS_HZ[band], "bandpass", fs=sample_rate_hz, output="zpk"
-        )
-        upper = sorted((p for p in np.asarray(poles) if p.imag > 0.0), key=abs)
-        first, second = upper
-        rows.append(
-            (
-                float(np.real(gain)),
-                -2.0 * first.real,
-                abs(first) ** 2,
-                -2.0 * second.real,
-                abs(second) ** 2,
-            )
-        )
-    return np.array(rows, dtype=np.float32).reshape(len(rows), 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +51,22 @@ class Windows:
             ``edge(n + 1)`` of the session.
         energy: shape (window, band, channel), counts squared.
         flags: faults by bit, shape (window, channel).
+        quasi_static: steps of the quasi-static path that became known with these windows.
     """
 
     first: int
     energy: F32
     flags: npt.NDArray[np.int8]
+    quasi_static: QuasiStatic
+
+    def part(self, start: int, stop: int) -> "Windows":
+        """Windows ``start`` up to ``stop - 1`` of these, counted from ``first``."""
+        return Windows(
+            self.first + start,
+            self.energy[start:stop],
+            self.flags[start:stop],
+            self.quasi_static.part(self.first + start, self.first + stop),
+        )
 
 
 class FrontEnd:
@@ -90,7 +76,9 @@ class FrontEnd:
         """Design the filters for the shape's sample rate."""
         self.shape = shape
         self.bands = usable_bands(shape.sample_rate_hz)
-        self.coefficients = design(shape.sample_rate_hz)
+        self.coefficients: F32 = np.array(
+            [sections(BANDS_HZ[band], shape.sample_rate_hz) for band in self.bands], np.float32
+        ).reshape(len(self.bands), 5)
         weight = np.array([BAND_WEIGHTS[band] for band in self.bands], dtype=np.float64)
         self.weight: F32 = (weight / max(weight.sum(), 1e-9)).astype(np.float32)
         kind = np.dtype(shape.dtype)
@@ -103,6 +91,7 @@ class FrontEnd:
         count = 1.0 / 60.0 if whole else 1e-30
         self.least: F32 = np.array([count * width / nyquist for width in widths], np.float32)
         self.state: F32 = np.zeros((len(self.bands), 4, shape.channels), np.float32)
+        self.quasi_static = QuasiStaticPath(shape.channels)
         self.carry: npt.NDArray[Any] = np.empty((0, shape.channels), kind)
         self.next_sample = -1
         """Number of the sample that follows the last one seen; -1 before the first."""
@@ -122,6 +111,7 @@ class FrontEnd:
         """Forget filters and unfinished windows; the next samples begin anew."""
         self.carry = self.carry[:0]
         self.next_sample = -1
+        self.quasi_static.reset()
 
     def push(self, first_sample: int, samples: npt.NDArray[Any]) -> Windows | None:
         """Take samples that follow those before, or begin anew after :meth:`reset`.
@@ -150,16 +140,19 @@ class FrontEnd:
         edges = np.array([self.edge(window) for window in range(first, last + 1)], np.int64)
         energy = np.empty((last - first, len(self.bands), self.shape.channels), np.float32)
         flags = np.empty((last - first, self.shape.channels), np.int8)
+        means = np.empty((last - first, self.shape.channels), np.float32)
         done = 0
         if len(self.carry):
             head = int(edges[1] - first_sample)
             joined = np.concatenate((self.carry, samples[:head]))
-            self._filter(joined, edges[:2] - start, energy[:1], flags[:1])
+            self._filter(joined, edges[:2] - start, energy[:1], flags[:1], means[:1])
             done = 1
         if last - first > done:
-            self._filter(samples, edges[done:] - first_sample, energy[done:], flags[done:])
+            self._filter(
+                samples, edges[done:] - first_sample, energy[done:], flags[done:], means[done:]
+            )
         self.carry = np.array(samples[int(edges[-1]) - first_sample :])
-        return Windows(first, energy, flags)
+        return Windows(first, energy, flags, self.quasi_static.push(first, means))
 
     def _begin(self, row: npt.NDArray[Any]) -> None:
         """Set the states as if the first row had stood there forever: no step to ring on."""
@@ -173,7 +166,10 @@ class FrontEnd:
         edges: npt.NDArray[np.int64],
         energy: F32,
         flags: npt.NDArray[np.int8],
+        means: F32,
     ) -> None:
         view = np.ascontiguousarray(samples).view()
         view.flags.writeable = False  # one compiled kernel for frames and carried rows alike
-        filter_windows(view, edges, self.coefficients, self.state, self._limit, energy, flags)
+        filter_windows(
+            view, edges, self.coefficients, self.state, self._limit, energy, flags, means
+        )

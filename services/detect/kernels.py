@@ -152,13 +152,37 @@ def _finish_window(
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def _load(row: npt.NDArray[np.generic], to: F32, peak: F32) -> None:  # pragma: no cover - compiled
-    """Bring a row of any sample type to float32 and keep the largest magnitude."""
+def _load(
+    row: npt.NDArray[np.generic], to: F32, peak: F32, total: F32
+) -> None:  # pragma: no cover - compiled
+    """Bring a row of any sample type to float32; keep the largest magnitude and the sum."""
     for c in range(peak.size):
         v = np.float32(row[c])
         to[c] = v
-        size = v if v > 0 else -v
-        peak[c] = size if size > peak[c] else peak[c]  # noqa: FURB136 - max() would not vectorise
+        peak[c] = max(peak[c], abs(v))
+        total[c] += v
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _load_five(
+    r0: npt.NDArray[np.generic],
+    r1: npt.NDArray[np.generic],
+    r2: npt.NDArray[np.generic],
+    r3: npt.NDArray[np.generic],
+    r4: npt.NDArray[np.generic],
+    rows: F32,
+    peak: F32,
+    total: F32,
+) -> None:  # pragma: no cover - compiled
+    """Load five rows at once, as :func:`_load`; peak and sum are touched once."""
+    x0, x1, x2, x3, x4 = rows[0], rows[1], rows[2], rows[3], rows[4]
+    for c in range(peak.size):
+        a, b, d = np.float32(r0[c]), np.float32(r1[c]), np.float32(r2[c])
+        e, f = np.float32(r3[c]), np.float32(r4[c])
+        x0[c], x1[c], x2[c], x3[c], x4[c] = a, b, d, e, f
+        total[c] += a + b + d + e + f
+        top = max(abs(a), abs(b), abs(d), abs(e), abs(f))
+        peak[c] = max(peak[c], top)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -170,6 +194,7 @@ def filter_windows(
     limit: np.float32,
     out: F32,
     flags: I8,
+    means: F32,
 ) -> None:  # pragma: no cover - compiled
     """Filter whole windows and give each one's mean energy by band.
 
@@ -181,6 +206,7 @@ def filter_windows(
         limit: magnitude at which a sample counts as clipped; infinity for floats.
         out: mean energies, shape (window, band, channel).
         flags: faults, shape (window, channel).
+        means: mean samples, shape (window, channel).
     """
     channels = samples.shape[1]
     bands = coefficients.shape[0]
@@ -194,10 +220,20 @@ def filter_windows(
         for w in range(edges.size - 1):
             sums[:] = 0.0
             peak[:] = 0.0
+            mean = means[w, first:last]
+            mean[:] = 0.0
             t = edges[w]
             while t + 5 <= edges[w + 1]:
-                for i in range(5):
-                    _load(samples[t + i, first:last], rows[i], peak)
+                _load_five(
+                    samples[t, first:last],
+                    samples[t + 1, first:last],
+                    samples[t + 2, first:last],
+                    samples[t + 3, first:last],
+                    samples[t + 4, first:last],
+                    rows,
+                    peak,
+                    mean,
+                )
                 for b in range(bands):
                     # Sliced from whole arrays, since only such slices are known as contiguous.
                     _five_rows(
@@ -211,7 +247,7 @@ def filter_windows(
                     )
                 t += 5
             while t < edges[w + 1]:
-                _load(samples[t, first:last], rows[0], peak)
+                _load(samples[t, first:last], rows[0], peak, mean)
                 for b in range(bands):
                     _one_row(
                         rows[0],
@@ -224,6 +260,9 @@ def filter_windows(
                     )
                 t += 1
             count = edges[w + 1] - edges[w]
+            share = np.float32(1.0) / np.float32(count)
+            for c in range(size):
+                mean[c] *= share
             _finish_window(state, sums, peak, limit, count, out[w], flags[w], first)
 
 

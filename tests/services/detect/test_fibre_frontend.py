@@ -22,8 +22,10 @@ def test_energies_are_those_of_a_double_precision_filter(rate_hz: float) -> None
         for window in range(windows.energy.shape[0]):
             rows = slice(front.edge(window), front.edge(window + 1))
             wanted = np.mean(filtered[rows] ** 2, axis=0)
-            scale = np.maximum(wanted, 1e-3 * wanted.mean())
-            assert np.max(np.abs(windows.energy[window, row] - wanted) / scale) < 2e-2
+            scale = np.maximum(wanted, wanted.mean())
+            # In float32 the lowest band's poles come close to 1 at high rates.
+            limit = 1e-4 if rate_hz <= 500.0 else 5e-3
+            assert np.max(np.abs(windows.energy[window, row] - wanted) / scale) < limit
 
 
 def test_bands_beyond_nyquist_are_left_out() -> None:
