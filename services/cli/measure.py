@@ -19,6 +19,9 @@ def register(app: typer.Typer) -> None:
     bench.command("latency", epilog="Example: straja bench latency --seconds 120 --json")(latency)
     bench.command("ingest", epilog="Example: straja bench ingest --reports 50000 --json")(ingest)
     bench.command("simulate", epilog="Example: straja bench simulate --json")(simulate)
+    bench.command(
+        "fibre", epilog="Example: straja bench fibre --channels 30000 --seconds 20 --json"
+    )(fibre)
     bench.command("noise", epilog="Example: straja bench noise night.hdf5 --json")(noise)
     bench.command("score", epilog="Example: straja bench score --scenes 30 --json")(score)
     app.add_typer(bench, name="bench", epilog="Example: straja bench latency --json")
@@ -53,6 +56,21 @@ def simulate(
     from services.bench.simulate import measure
 
     _print(measure(seconds, say), json_)
+
+
+def fibre(
+    channels: Annotated[int, typer.Option(help="All sensors together.")] = 30_000,
+    rate: Annotated[float, typer.Option(help="Samples a second and channel.")] = 500.0,
+    seconds: Annotated[float, typer.Option(help="Of the border's time, to measure.")] = 20.0,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Beside xdas, obspy, scipy and dascore.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """How much faster than life one core detects along the whole border's fibre."""
+    from services.bench.fibre import measure
+
+    _print(measure(channels, rate, seconds, say, with_peers=peers), json_)
 
 
 def noise(
