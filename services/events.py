@@ -130,6 +130,14 @@ class Covariance:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why, as a message key with parameters; rendered in the reader's language."""
+
+    key: str
+    parameters: dict[str, str | int | float] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """What one sensor's data shows at one time and place.
 
@@ -143,6 +151,7 @@ class Detection:
         starts_track: weak sensors extend tracks and never start them.
         method: name, version and hash of settings of what found it.
         distance_m: cable distance for fibre, range for others, where there is one.
+        explanation: why, where its class alone does not say it: what was done to a cable.
     """
 
     id: str
@@ -165,6 +174,7 @@ class Detection:
     speed_mps: float | None = None
     count: int = 1
     received_at_ns: int = 0
+    explanation: Explanation | None = None
     record: Literal["detection"] = "detection"
 
 
@@ -219,14 +229,6 @@ class Track:
     last: Detection | None = None
     contributions: tuple[Contribution, ...] = ()
     record: Literal["track"] = "track"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why, as a message key with parameters; rendered in the reader's language."""
-
-    key: str
-    parameters: dict[str, str | int | float] = dataclasses.field(default_factory=dict)
 
 
 class Severity(IntEnum):

@@ -7,8 +7,11 @@ import numpy as np
 from geo.cable import Cable
 from geo.crs import to_plane
 from geo.site import Site
-from sensors.messages import FibreFrame, Mark, Register
+from sensors.messages import FibreFrame, Mark, ObjectClass, Register
 from sensors.topics import PROOF_GROUP, Channel, SensorKind
+from services.detect.cable_levels import Levels
+from services.detect.cable_settings import CableStateSettings
+from services.detect.cable_state import CableFind
 from services.detect.cues import classify
 from services.detect.fibre_sensor import FibreSensor, Told
 from services.detect.fibre_settings import FibreSettings
@@ -16,17 +19,24 @@ from services.detect.floor import Floor
 from services.detect.frontend import FrontEnd, Shape
 from services.detect.method import Arrays, method_name, pack, unpack
 from services.detect.objects import Find
-from services.events import Covariance, Detection, Gap, Heard, Reception, Tick
+from services.events import Covariance, Detection, Explanation, Gap, Heard, Reception, Tick
 from services.stage import undamaged
 
 __all__ = ["FibreDetection", "FibreSettings", "compile_kernels"]
 
 _STAGE = "fibre"
 _VERSION = 1
+_CABLE_VERSION = 1
 _NS = 1_000_000_000
 
 PROOF_SIGMA_M = 10.0
 """The service's own test items lie on no cable; they get a place and this sigma."""
+
+_SURE_OF = {"cut": 0.95, "disconnect": 0.95, "bend": 0.8}
+"""How sure a state of the cable is that this is what it is; assumed."""
+
+_CABLE_SCORE = 100.0
+"""The state of a cable is told when all its tests hold, by no graded score."""
 
 _Key = tuple[str, str, Mark]
 
@@ -54,6 +64,7 @@ class FibreDetection:
         self._proof = FibreSettings.proof()
         self._method = method_name("fibre-energy", _VERSION, settings)
         self._proof_method = method_name("fibre-energy", _VERSION, self._proof)
+        self._cable_method = method_name("fibre-cable", _CABLE_VERSION, CableStateSettings())
         self._sensors: dict[_Key, FibreSensor] = {}
         self._cables: dict[tuple[str, str], str] = {}
 
@@ -131,6 +142,10 @@ class FibreDetection:
                     out.append(detection)
                 elif cable is not None:
                     one.note("beyond-cable")
+            for news in told.cable:
+                detection = self._cable_detection(heard, frame, cable, told, news)
+                if detection is not None:
+                    out.append(detection)
             faults = told.faults
             if faults is not None:
                 out.append(
@@ -160,7 +175,7 @@ class FibreDetection:
         self, heard: Heard, frame: FibreFrame, cable: Cable | None, told: Told, find: Find
     ) -> Detection | None:
         group, sensor = heard.topic.group, heard.topic.sensor
-        place = self._place(group, cable, frame, find)
+        place = self._place(group, cable, frame, find.place, find.sigma, find.spread)
         if place is None or sensor is None:
             return None
         name = f"{group}/{sensor}/{frame.mark}/{frame.session}"
@@ -184,8 +199,51 @@ class FibreDetection:
             received_at_ns=heard.received_at_ns,
         )
 
+    def _cable_detection(
+        self, heard: Heard, frame: FibreFrame, cable: Cable | None, told: Told, news: CableFind
+    ) -> Detection | None:
+        """What was done to the cable itself; None beyond its end, or where it is not known."""
+        group, sensor = heard.topic.group, heard.topic.sensor or ""
+        place = self._place(group, cable, frame, max(news.place, 0.0), news.sigma, 0.0)
+        if cable is None or place is None or place.distance_m is None:
+            return None
+        name = f"{group}/{sensor}/{frame.mark}/{frame.session}"
+        sure = _SURE_OF[news.sign]
+        return Detection(
+            id=f"{name}/{news.sign}.{news.first_window}/{told.sample}",
+            group=group,
+            kind=SensorKind.FIBRE,
+            sensor=sensor,
+            mark=frame.mark,
+            at_ns=told.at_ns,
+            east_m=place.east_m,
+            north_m=place.north_m,
+            covariance=place.covariance,
+            classes={ObjectClass.CABLE_ATTACK: sure, ObjectClass.UNKNOWN: round(1.0 - sure, 4)},
+            confidence=sure,
+            score=_CABLE_SCORE,
+            method=self._cable_method,
+            distance_m=place.distance_m,
+            received_at_ns=heard.received_at_ns,
+            explanation=Explanation(
+                f"cable.{news.sign}",
+                {
+                    "cable": cable.name,
+                    "distance_m": round(place.distance_m, 1),
+                    "sigma_m": round(news.sigma * frame.channel_spacing_m, 1),
+                    "beyond_m": round(max(cable.length_m - place.distance_m, 0.0)),
+                },
+            ),
+        )
+
     def _place(
-        self, group: str, cable: Cable | None, frame: FibreFrame, find: Find
+        self,
+        group: str,
+        cable: Cable | None,
+        frame: FibreFrame,
+        at: float,
+        sigma: float,
+        spread: float,
     ) -> _Place | None:
         if group == PROOF_GROUP:
             area = self._site.area
@@ -195,13 +253,13 @@ class FibreDetection:
         if cable is None:
             return None
         spacing = frame.channel_spacing_m
-        channel = frame.first_channel + find.place
+        channel = frame.first_channel + at
         distance = cable.settings.first_channel_m + spacing * channel
         if not 0.0 <= distance <= cable.length_m:
             return None
         # What is felt over a wide stretch passes at that order of distance from the cable.
-        swath = max(cable.settings.swath_sigma_m, 0.5 * find.spread * spacing)
-        placed = cable.place(distance, find.sigma * spacing, swath)
+        swath = max(cable.settings.swath_sigma_m, 0.5 * spread * spacing)
+        placed = cable.place(distance, sigma * spacing, swath)
         (ee, en), (_, nn) = placed.covariance_m2.tolist()
         return _Place(float(placed.east_m), float(placed.north_m), Covariance(ee, en, nn), distance)
 
@@ -221,3 +279,4 @@ def compile_kernels() -> None:
             floor = Floor(front, FibreSettings(settle_s=0.0))
             floor.push(windows)
             floor.scores()
+            Levels(len(front.bands), 8).push(windows)

@@ -1,12 +1,14 @@
 """The detector of one fibre sensor: continuity, time base, windows, floor, objects, faults."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sensors.messages import FibreFrame
+from services.detect.cable_settings import CableStateSettings
+from services.detect.cable_state import CableFind, CableState
 from services.detect.fibre_settings import WINDOW_S, FibreSettings
 from services.detect.floor import Floor
 from services.detect.frontend import FrontEnd, Shape, Windows
@@ -15,6 +17,9 @@ from services.detect.method import Arrays
 from services.detect.objects import Find, Followed, Objects
 
 _NS = 1_000_000_000
+
+_LOST_WINDOWS = 20
+"""A channel from which nothing comes back is left out for so long after it was last seen so."""
 
 _FAULTY = ((NAN_BIT, "not-a-number"), (CLIPPED_BIT, "clipped"), (STUCK_BIT, "stuck"))
 
@@ -28,12 +33,14 @@ class Told:
         sample: number of the sample that follows it.
         finds: objects to tell of.
         faults: in words, when they are due; None between.
+        cable: what is to be told of the cable itself.
     """
 
     at_ns: int
     sample: int
     finds: list[Find]
     faults: tuple[str, ...] | None
+    cable: list[CableFind] = field(default_factory=list)
 
 
 class FibreSensor:
@@ -51,6 +58,7 @@ class FibreSensor:
         self._front: FrontEnd
         self._floor: Floor
         self._objects: Objects
+        self._cable: CableState
         self._every = max(1, round(settings.decide_s / WINDOW_S))
         self._fault_every = max(1, round(settings.fault_s / WINDOW_S / self._every))
         self._faulty = np.zeros(0, np.int8)
@@ -86,7 +94,7 @@ class FibreSensor:
         )
         away_s = (at_ns - self.heard_at_ns) / _NS
         if shape != self.shape or frame.session != self.session or away_s > self.settings.forget_s:
-            self._start(shape, frame.session, frame.first_sample, at_ns)
+            self._start(shape, frame.session, frame.first_sample, at_ns, frame.gauge_length_m)
         self.heard_at_ns = at_ns
         if not self._front.bands:
             return [self._too_slow(frame, at_ns)]
@@ -109,12 +117,23 @@ class FibreSensor:
         number, at_ns = self._anchor
         return at_ns + round((sample - number) * _NS / self._front.shape.sample_rate_hz)
 
-    def _start(self, shape: Shape, session: str, first_sample: int, at_ns: int) -> None:
+    def _start(
+        self,
+        shape: Shape,
+        session: str,
+        first_sample: int,
+        at_ns: int,
+        gauge_m: float | None,
+    ) -> None:
+        before = self._cable if self.shape is not None else None
         self.shape, self.session = shape, session
         self._anchor = (first_sample, at_ns)
         self._front = FrontEnd(shape)
         self._floor = Floor(self._front, self.settings)
         self._objects = Objects(self._front, self.settings)
+        self._cable = CableState(shape, len(self._front.bands), gauge_m, CableStateSettings())
+        if before is not None:
+            self._cable.keep_from(before)
         self._faulty = np.zeros(shape.channels, np.int8)
 
     def _keep_time(self, sample: int, at_ns: int, clock_sigma_s: float) -> None:
@@ -133,6 +152,8 @@ class FibreSensor:
             window = windows.first + start
             stop = min(count, start + self._every - window % self._every)
             part = windows.part(start, stop)
+            self._cable.push(part, self._floor.floor if self._floor.warm else None)
+            self._floor.hold[self._cable.lost] = _LOST_WINDOWS
             self._floor.push(part)
             self._faulty |= np.bitwise_or.reduce(part.flags, axis=0)
             last = windows.first + stop - 1
@@ -152,11 +173,13 @@ class FibreSensor:
                 slow[max(0, one.low - reach) : one.high + reach] = self.settings.busy_share
         sample = self._front.edge(window + 1)
         due = (window + 1) // self._every % self._fault_every == 0
-        return Told(self.time_of(sample), sample, finds, self._faults(window) if due else None)
+        cable = self._cable.tell(window)
+        faults = self._faults(window) if due else None
+        return Told(self.time_of(sample), sample, finds, faults, cable)
 
     def _faults(self, window: int) -> tuple[str, ...] | None:
         """Faults since the last report; None where there were and are none."""
-        faults = [*sorted(self._notes)]
+        faults = [*self._cable.faults(), *sorted(self._notes)]
         if not self._floor.warm:
             faults.append("warming-up")
         for bit, name in _FAULTY:
@@ -201,8 +224,10 @@ class FibreSensor:
             "left_out": self.left_out,
             "notes": sorted(self._notes),
             "had_faults": self._had_faults,
+            "gauge_m": self._cable.gauge_m,
         }
-        return values, arrays | {
+        values["cable"], cable = self._cable.state()
+        return values, arrays | cable | {
             "filters": self._front.state,
             "carry": self._front.carry,
             "quasi_static": self._front.quasi_static.state,
@@ -213,7 +238,10 @@ class FibreSensor:
     def set_state(self, values: dict[str, Any], arrays: Arrays) -> None:
         """Go on from what :meth:`state` gave."""
         if values["shape"] is not None:
-            self._start(Shape(**values["shape"]), values["session"], *values["anchor"])
+            shape, session = Shape(**values["shape"]), values["session"]
+            sample, at_ns = values["anchor"]
+            self._start(shape, session, sample, at_ns, values["gauge_m"])
+            self._cable.set_state(values["cable"], arrays)
             self._front.next_sample = values["next_sample"]
             self._front.state[:] = arrays["filters"]
             self._front.carry = arrays["carry"]
