@@ -102,6 +102,9 @@ class Reception:
 
     Sent by whoever decodes a sensor's traffic, at least once a second while something comes, so
     that the ledger of sensors sees raw frames without being on their way.
+
+    Attributes:
+        cover: share of the sensor's channels that hear now, where its detector says so.
     """
 
     group: str
@@ -117,6 +120,7 @@ class Reception:
     delay_s: float = 0.0
     clock_offset_s: float = 0.0
     faults: tuple[str, ...] = ()
+    cover: float | None = None
     record: Literal["reception"] = "reception"
 
 
@@ -341,7 +345,11 @@ class SensorState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SensorHealth:
-    """A sensor's state, told at each change and at least each minute."""
+    """A sensor's state, told at each change and at least each minute.
+
+    Attributes:
+        cover: share of its channels that hear now; None where that is not known.
+    """
 
     group: str
     kind: SensorKind
@@ -361,6 +369,7 @@ class SensorHealth:
     faults: tuple[str, ...] = ()
     longitude_deg: float | None = None
     latitude_deg: float | None = None
+    cover: float | None = None
     record: Literal["sensor_health"] = "sensor_health"
 
 

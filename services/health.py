@@ -215,6 +215,7 @@ class Ledger:
             rejected=health.rejected + item.rejected,
             delay_s=item.delay_s if item.messages else health.delay_s,
             clock_offset_s=item.clock_offset_s if item.messages else health.clock_offset_s,
+            cover=health.cover if item.cover is None else item.cover,
         )
         for fault in item.faults:
             self._fault(sensor, fault)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from geo.crs import to_wgs84
 from geo.site import Site
-from sensors.messages import time_to_text
+from sensors.messages import ObjectClass, time_to_text
 from services.correlate.group import NS, Group, from_json, fused
 from services.correlate.late import LateTrack
 from services.correlate.paths import Paths
@@ -33,8 +33,18 @@ from services.stage import fingerprint, read_snapshot, undamaged, write_snapshot
 
 VERSION = 3
 
+_REASON = "incident.reason"
+
 _LOOK_AHEAD_S = 5.0
 """Over this time ahead the movement across the line is judged; assumed."""
+
+
+def _cause(alive: list[Track], shown: Incident | None) -> Explanation | None:
+    """What was done to a cable, once a sensor has said so; None where none has."""
+    for track in alive:
+        if track.last is not None and track.last.explanation is not None:
+            return track.last.explanation
+    return shown.reason if shown is not None and shown.reason.key != _REASON else None
 
 
 class Incidents:
@@ -229,6 +239,9 @@ class Incidents:
         contributions = group.contributions()
         classes = fused(alive)
         object_class = max(classes, key=lambda name: (classes[name], name))
+        cause = _cause(alive, group.shown)
+        if cause is not None:
+            object_class = ObjectClass.CABLE_ATTACK
         velocity = group.velocity(lead, self.settings)
         direction = self._direction(site, lead, velocity, float(offset))
         kinds = len({part.kind for part in contributions})
@@ -261,8 +274,9 @@ class Incidents:
             direction=direction,
             speed_mps=math.hypot(*velocity),
             reason=Explanation(
-                "incident.reason",
+                cause.key if cause else _REASON,
                 {
+                    **(cause.parameters if cause else {}),
                     "object_class": object_class.value,
                     "class_share": round(classes[object_class], 3),
                     "confidence": round(confidence, 3),

@@ -43,20 +43,17 @@ class Step:
     nats: float
 
 
-def find_step(
-    change: F32, usable: npt.NDArray[np.bool_], settings: CableStateSettings
-) -> Step | None:
+def find_step(change: F32, settings: CableStateSettings) -> Step | None:
     """Find the one place from which on all channels changed alike, and none before it.
 
     Args:
         change: of log energy, shape (channel,); NaN where not known.
-        usable: channels to judge by.
         settings: limits.
 
     Returns:
         The step, or None where there is none or it is something else.
     """
-    index = np.flatnonzero(usable & (np.abs(change) < _OUTLIER_NATS))
+    index = np.flatnonzero(np.abs(change) < _OUTLIER_NATS)
     count = index.size
     if count < 2 * _LEAST_CHANNELS:
         return None
@@ -120,7 +117,7 @@ class Bends:
         """First channel beyond the bend that is there now; -1 where there is none."""
         self.sigma = 0.0
 
-    def push(self, beat: int, levels: Levels, usable: npt.NDArray[np.bool_]) -> None:
+    def push(self, beat: int, levels: Levels) -> None:
         """Look at the levels after a beat."""
         if beat % 2:
             return
@@ -128,7 +125,7 @@ class Bends:
         change = levels.change(
             beat, round(2.0 * settings.bend_later_s), round(2.0 * settings.bend_between_s)
         )
-        step = None if change is None else find_step(change, usable, settings)
+        step = None if change is None else find_step(change, settings)
         if step is None or (step.nats > 0.0) == (self.place >= 0):
             self.seen = []
             return

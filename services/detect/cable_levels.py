@@ -78,6 +78,10 @@ class Levels:
             first = stop
         return done
 
+    def energy(self, beat: int) -> F32:
+        """Mean energies of one of the last beats, shape (band, channel)."""
+        return np.asarray(self.recent[beat % MEAN_BEATS])
+
     def mean(self, beat: int) -> F32 | None:
         """Mean energies over the last beats, shape (band, channel); None where too few are known.
 

@@ -16,13 +16,14 @@ import numpy.typing as npt
 from services.detect.cable_bends import Bends
 from services.detect.cable_levels import BEAT, Levels
 from services.detect.cable_settings import CableStateSettings, empty_energy
+from services.detect.cover import LOOK_BEATS, Cover, Hearing
 from services.detect.fibre_settings import WINDOW_S
 from services.detect.frontend import F32, Shape, Windows
 
 Sign = Literal["cut", "bend", "disconnect"]
 
 _REFERENCE = 5  # channels at the cable's end that the first look is by
-_MISS = 3  # a channel in between that is not so counts as much as three that are
+_MISS = 20  # a channel in between that is not so counts as much as twenty that are
 _NEAR = 2  # channels by which an edge may move without being another
 _PLUG = 3  # a break before this channel is at the interrogator's plug
 
@@ -59,13 +60,13 @@ class CableState:
     """Keeps the state of one sensor's cable."""
 
     def __init__(
-        self, shape: Shape, bands: int, gauge_m: float | None, settings: CableStateSettings
+        self, shape: Shape, weight: F32, gauge_m: float | None, settings: CableStateSettings
     ) -> None:
         """Start with a whole cable.
 
         Args:
             shape: of the frames.
-            bands: of the windows.
+            weight: of the windows' bands, shape (band,).
             gauge_m: gauge length; as long as the spacing where not known.
             settings: limits.
         """
@@ -73,8 +74,10 @@ class CableState:
         self._settings = settings
         self.shape = shape
         self._full = empty_energy(shape.sample_rate_hz, gauge_m or shape.spacing_m, shape.scale)
-        self.levels = Levels(bands, shape.channels)
+        self.levels = Levels(weight.size, shape.channels)
         self._bends = Bends(settings)
+        self.hearing = Hearing(weight, shape.channels, shape.spacing_m)
+        self._looked = -1
         self.edge = self._seen = shape.channels
         self._seen_beats = 0
         self.standing: dict[str, _Standing] = {}
@@ -109,10 +112,12 @@ class CableState:
                 being learned.
         """
         for beat in self.levels.push(windows):
+            self.hearing.push(self.levels.energy(beat), self.levels.blank | self.lost)
             mean = self.levels.mean(beat)
             if mean is not None:
                 self._look(mean, usual)
-                self._bends.push(beat, self.levels, ~self.lost)
+                if not self.lost.any():
+                    self._bends.push(beat, self.levels)
                 self._stand(beat)
 
     def tell(self, window: int) -> list[CableFind]:
@@ -127,6 +132,20 @@ class CableState:
             one.next_window = window + round(pause_s / WINDOW_S)
             finds.append(self._find(one))
         return finds
+
+    def look(self, disturbed: npt.NDArray[np.bool_]) -> Cover | None:
+        """How much of the cable hears now; None where it is not time to look.
+
+        Args:
+            disturbed: channels that are part of a region's disturbance.
+        """
+        number = self.hearing.beats // LOOK_BEATS
+        if number == self._looked:
+            return None
+        self._looked = number
+        if number == 0:
+            return Cover(0.0, ())  # nothing is known yet
+        return self.hearing.look(self.lost, self.levels.blank, disturbed)
 
     def faults(self) -> list[str]:
         """What is at fault now, in words that do not change while it lasts."""
@@ -241,7 +260,9 @@ class CableState:
     def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Plain values and arrays of the whole state."""
         levels, arrays = self.levels.state()
+        beats, hearing = self.hearing.state()
         return {
+            "hearing": [beats, self._looked],
             "levels": levels,
             "edge": self.edge,
             "seen": [self._seen, self._seen_beats],
@@ -251,11 +272,13 @@ class CableState:
             ],
             "bend": [self._bends.place, self._bends.sigma, *self._bends.seen],
             "at_fault": self.at_fault,
-        }, arrays | {"cable.lost": self.lost}
+        }, arrays | hearing | {"cable.lost": self.lost}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Go on from what :meth:`state` gave."""
         self.levels.set_state(values["levels"], arrays)
+        beats, self._looked = values["hearing"]
+        self.hearing.set_state(beats, arrays)
         self.edge = values["edge"]
         self._seen, self._seen_beats = values["seen"]
         self.standing = {

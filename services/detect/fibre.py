@@ -12,6 +12,7 @@ from sensors.topics import PROOF_GROUP, Channel, SensorKind
 from services.detect.cable_levels import Levels
 from services.detect.cable_settings import CableStateSettings
 from services.detect.cable_state import CableFind
+from services.detect.cover import Cover
 from services.detect.cues import classify
 from services.detect.fibre_sensor import FibreSensor, Told
 from services.detect.fibre_settings import FibreSettings
@@ -35,8 +36,17 @@ PROOF_SIGMA_M = 10.0
 _SURE_OF = {"cut": 0.95, "disconnect": 0.95, "bend": 0.8}
 """How sure a state of the cable is that this is what it is; assumed."""
 
+_KEY_OF = {
+    "cut": "incident.cable_cut",
+    "bend": "incident.cable_bend",
+    "disconnect": "incident.cable_disconnect",
+}
+
 _CABLE_SCORE = 100.0
 """The state of a cable is told when all its tests hold, by no graded score."""
+
+_NAMED = 6
+"""Stretches of lowered cover that a sensor names; the rest is counted."""
 
 _Key = tuple[str, str, Mark]
 
@@ -146,8 +156,10 @@ class FibreDetection:
                 detection = self._cable_detection(heard, frame, cable, told, news)
                 if detection is not None:
                     out.append(detection)
+            if told.cover is not None and group != PROOF_GROUP:
+                one.low = self._low(heard, frame, cable, told.cover)
             faults = told.faults
-            if faults is not None:
+            if faults is not None or told.cover is not None:
                 out.append(
                     Reception(
                         group=group,
@@ -157,7 +169,8 @@ class FibreDetection:
                         at_ns=told.at_ns,
                         messages=0,
                         bytes=0,
-                        faults=faults,
+                        faults=(*(faults or ()), *one.low),
+                        cover=None if told.cover is None else told.cover.share,
                     )
                 )
         return out
@@ -226,15 +239,33 @@ class FibreDetection:
             distance_m=place.distance_m,
             received_at_ns=heard.received_at_ns,
             explanation=Explanation(
-                f"cable.{news.sign}",
+                _KEY_OF[news.sign],
                 {
                     "cable": cable.name,
-                    "distance_m": round(place.distance_m, 1),
+                    "cable_m": round(place.distance_m, 1),
                     "sigma_m": round(news.sigma * frame.channel_spacing_m, 1),
                     "beyond_m": round(max(cable.length_m - place.distance_m, 0.0)),
                 },
             ),
         )
+
+    def _low(
+        self, heard: Heard, frame: FibreFrame, cable: Cable | None, cover: Cover
+    ) -> tuple[str, ...]:
+        """Stretches on the site whose cover is lowered, in words, the longest first."""
+        if cable is None:
+            return ()
+        border = self._site.at(heard.at_ns).border
+        first_m, spacing = cable.settings.first_channel_m, frame.channel_spacing_m
+        named = sorted(cover.stretches, key=lambda one: (one[0] - one[1], one[0]))
+        texts = []
+        for low, high in named[:_NAMED]:
+            at_m = first_m + spacing * (frame.first_channel + np.array([low - 0.5, high - 0.5]))
+            placed = cable.place(np.clip(at_m, 0.0, cable.length_m))
+            km = np.sort(border.chainage(placed.east_m, placed.north_m)[0]) / 1_000.0
+            texts.append(f"cover-lowered: km {km[0]:.1f} to {km[1]:.1f}")
+        more = len(named) - _NAMED
+        return (*texts, f"cover-lowered: {more} more stretches") if more > 0 else tuple(texts)
 
     def _place(
         self,

@@ -9,6 +9,8 @@ import numpy as np
 from sensors.messages import FibreFrame
 from services.detect.cable_settings import CableStateSettings
 from services.detect.cable_state import CableFind, CableState
+from services.detect.continuity import Continuity, Speaker
+from services.detect.cover import Cover
 from services.detect.fibre_settings import WINDOW_S, FibreSettings
 from services.detect.floor import Floor
 from services.detect.frontend import FrontEnd, Shape, Windows
@@ -17,6 +19,9 @@ from services.detect.method import Arrays
 from services.detect.objects import Find, Followed, Objects
 
 _NS = 1_000_000_000
+
+_BACK_S = 5.0
+"""Sample numbers that go back by more are no repeat of frames; assumed."""
 
 _LOST_WINDOWS = 20
 """A channel from which nothing comes back is left out for so long after it was last seen so."""
@@ -34,6 +39,7 @@ class Told:
         finds: objects to tell of.
         faults: in words, when they are due; None between.
         cable: what is to be told of the cable itself.
+        cover: how much of it hears; None where that was not looked at.
     """
 
     at_ns: int
@@ -41,6 +47,7 @@ class Told:
     finds: list[Find]
     faults: tuple[str, ...] | None
     cable: list[CableFind] = field(default_factory=list)
+    cover: Cover | None = None
 
 
 class FibreSensor:
@@ -54,11 +61,14 @@ class FibreSensor:
         self.heard_at_ns = 0
         self.left_out = 0
         """Runs of active channels that began no object, for there were too many."""
+        self.low: tuple[str, ...] = ()
+        """Stretches whose cover is lowered, in words."""
         self._anchor = (0, 0)
         self._front: FrontEnd
         self._floor: Floor
         self._objects: Objects
         self._cable: CableState
+        self._continuity = Continuity()
         self._every = max(1, round(settings.decide_s / WINDOW_S))
         self._fault_every = max(1, round(settings.fault_s / WINDOW_S / self._every))
         self._faulty = np.zeros(0, np.int8)
@@ -92,9 +102,11 @@ class FibreSensor:
             frame.samples.dtype.str,
             frame.scale,
         )
-        away_s = (at_ns - self.heard_at_ns) / _NS
-        if shape != self.shape or frame.session != self.session or away_s > self.settings.forget_s:
-            self._start(shape, frame.session, frame.first_sample, at_ns, frame.gauge_length_m)
+        if not self._continuity.hears(Speaker(frame.session, shape), at_ns):
+            return []
+        if self._continuity.two_speak:
+            self._notes.add("two-interrogators-under-one-name")
+        self._begin_where_needed(frame, shape, at_ns)
         self.heard_at_ns = at_ns
         if not self._front.bands:
             return [self._too_slow(frame, at_ns)]
@@ -117,6 +129,25 @@ class FibreSensor:
         number, at_ns = self._anchor
         return at_ns + round((sample - number) * _NS / self._front.shape.sample_rate_hz)
 
+    def _begin_where_needed(self, frame: FibreFrame, shape: Shape, at_ns: int) -> None:
+        """Begin anew with another session or shape, after a long silence, or by wild numbers."""
+        anew = shape != self.shape or frame.session != self.session
+        if anew and frame.session == self.session:
+            self._notes.add("frames-changed")
+        if not anew:
+            away_s = (at_ns - self.heard_at_ns) / _NS
+            rate_hz, expected = frame.sample_rate_hz, self._front.next_sample
+            missing_s = (frame.first_sample - expected) / rate_hz if expected >= 0 else away_s
+            # Samples that go on are no silence, however far the clock jumps.
+            anew = min(away_s, missing_s) > self.settings.forget_s
+            if away_s > 0.0 and missing_s < -_BACK_S:
+                # Numbers that went back while time went on: taken for repeats, they would make
+                # the sensor deaf until they are used up.
+                anew = True
+                self._notes.add("sample-numbers-went-back")
+        if anew:
+            self._start(shape, frame.session, frame.first_sample, at_ns, frame.gauge_length_m)
+
     def _start(
         self,
         shape: Shape,
@@ -131,7 +162,7 @@ class FibreSensor:
         self._front = FrontEnd(shape)
         self._floor = Floor(self._front, self.settings)
         self._objects = Objects(self._front, self.settings)
-        self._cable = CableState(shape, len(self._front.bands), gauge_m, CableStateSettings())
+        self._cable = CableState(shape, self._front.weight, gauge_m, CableStateSettings())
         if before is not None:
             self._cable.keep_from(before)
         self._faulty = np.zeros(shape.channels, np.int8)
@@ -174,8 +205,11 @@ class FibreSensor:
         sample = self._front.edge(window + 1)
         due = (window + 1) // self._every % self._fault_every == 0
         cable = self._cable.tell(window)
-        faults = self._faults(window) if due else None
-        return Told(self.time_of(sample), sample, finds, faults, cable)
+        cover = self._cable.look(self._objects.masked_until >= window)
+        if cover is not None and not self._floor.warm:
+            cover = Cover(0.0, ())
+        faults = self._faults(window) if due or cover is not None else None
+        return Told(self.time_of(sample), sample, finds, faults, cable, cover)
 
     def _faults(self, window: int) -> tuple[str, ...] | None:
         """Faults since the last report; None where there were and are none."""
@@ -225,6 +259,7 @@ class FibreSensor:
             "notes": sorted(self._notes),
             "had_faults": self._had_faults,
             "gauge_m": self._cable.gauge_m,
+            "low": self.low,
         }
         values["cable"], cable = self._cable.state()
         return values, arrays | cable | {
@@ -241,6 +276,8 @@ class FibreSensor:
             shape, session = Shape(**values["shape"]), values["session"]
             sample, at_ns = values["anchor"]
             self._start(shape, session, sample, at_ns, values["gauge_m"])
+            self.low = tuple(values["low"])
+            self._continuity.current = Speaker(session, shape)
             self._cable.set_state(values["cable"], arrays)
             self._front.next_sample = values["next_sample"]
             self._front.state[:] = arrays["filters"]

@@ -35,6 +35,10 @@ SOFT = np.float32(1.0)
 """Sigmas that a sum of cells must exceed to count: footsteps are short, and between them there is
 only noise to add up; this took the score of weak footsteps up by half."""
 
+STILL = np.float32(1e-11)
+"""Energy by the square of the largest sample up to which a channel is stuck: rounding leaves 1e-14
+of a constant, and nothing that lives stands on an offset 300,000 times its size."""
+
 NAN_BIT = 1
 CLIPPED_BIT = 2
 STUCK_BIT = 4
@@ -147,7 +151,7 @@ def _finish_window(
                 out[b, first + c] = 0.0
                 for i in range(4):
                     state[b, i, first + c] = 0.0
-        elif total[c] == np.float32(0.0):
+        elif total[c] <= STILL * peak[c] * peak[c]:
             flag[c] |= STUCK_BIT
 
 

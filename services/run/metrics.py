@@ -204,6 +204,13 @@ class Metrics(Collector):
         for (kind, state), number in sorted(counts.items()):
             states.add_metric([kind, state], number)
         yield states
+        cover = GaugeMetricFamily(
+            "straja_sensor_cover", "Share of a sensor's channels that hear", labels=["sensor"]
+        )
+        for sensor in self._picture.sensors():
+            if sensor.cover is not None:
+                cover.add_metric([sensor.sensor], sensor.cover)
+        yield cover
         for name, text in _GATEWAY_COUNTS.items():
             family = CounterMetricFamily(f"straja_gateway_{name}", text, labels=["group"])
             for gateway in self._picture.gateways():

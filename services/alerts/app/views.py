@@ -150,6 +150,7 @@ class SensorView(View):
     delay_s: float
     clock_offset_s: float
     faults: list[str]
+    cover: float | None
     longitude_deg: float | None
     latitude_deg: float | None
 
@@ -318,6 +319,7 @@ def sensor(health: SensorHealth) -> SensorView:
         delay_s=health.delay_s,
         clock_offset_s=health.clock_offset_s,
         faults=list(health.faults),
+        cover=health.cover,
         longitude_deg=health.longitude_deg,
         latitude_deg=health.latitude_deg,
     )

@@ -19,6 +19,8 @@ from services.correlate.severity import BASE, severity
 from services.events import (
     Contribution,
     Covariance,
+    Detection,
+    Explanation,
     Incident,
     Severity,
     Tick,
@@ -262,6 +264,44 @@ def test_a_long_incident_of_many_short_tracks_stays_bounded(
     assert told[-1].contributions[0].detections == 300
     assert len(stage.snapshot()) < 40_000
     assert told[-1].started_at_ns == T0
+
+
+def test_what_was_done_to_a_cable_is_the_reason_and_the_class_from_then_on(
+    site: Site, place: tuple[float, float]
+) -> None:
+    cut = Detection(
+        id="cut",
+        group="line-1",
+        kind=SensorKind.FIBRE,
+        sensor="fibre-1",
+        mark=Mark.REAL,
+        at_ns=T0 + 2 * NS,
+        east_m=place[0],
+        north_m=place[1],
+        covariance=Covariance(25.0, 0.0, 25.0),
+        classes={ObjectClass.CABLE_ATTACK: 1.0},
+        confidence=0.95,
+        score=100.0,
+        method="test/1",
+        explanation=Explanation("incident.cable_cut", {"cable": "fibre-1", "cable_m": 10_040.0}),
+    )
+    incidents = Incidents(site, "r")
+    told = [
+        incident
+        for second, last in ((0.0, None), (2.0, cut), (4.0, None))
+        for incident in incidents.push(
+            track("t", second, *place, object_class=ObjectClass.DIGGING, last=last)
+        )
+    ]
+    assert [one.object_class for one in told] == [
+        ObjectClass.DIGGING,
+        ObjectClass.CABLE_ATTACK,
+        ObjectClass.CABLE_ATTACK,
+    ]
+    assert [one.reason.key for one in told] == ["incident.reason", *2 * ["incident.cable_cut"]]
+    assert told[-1].reason.parameters["cable_m"] == 10_040.0
+    assert told[-1].reason.parameters["sensors"] == "fibre-1"
+    assert told[-1].severity is Severity.HIGH
 
 
 def test_every_incident_says_settings_and_site(site: Site, place: tuple[float, float]) -> None:

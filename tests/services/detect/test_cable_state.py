@@ -82,7 +82,7 @@ def test_a_cut_is_told_at_once_with_its_place(channel: int) -> None:
     found = of_cable(run(heard)[0])
     first = found[0]
     assert first.explanation is not None
-    assert first.explanation.key == "cable.cut"
+    assert first.explanation.key == "incident.cable_cut"
     assert (first.at_ns - heard[0].at_ns) / 1e9 - 16.0 < 4.0
     first_m = site().cable("fibre-1").settings.first_channel_m
     # The cut lies between the middle of the last channel heard and that of the next one.
@@ -103,15 +103,13 @@ def test_a_repaired_cable_is_given_the_all_clear() -> None:
     last = of_cable(found)[-1]
     assert (last.at_ns - frames(cut(60))[0].at_ns) / 1e9 < 22.5
     assert any("cable-cut" in said for _, said in faults)
-    at_s, said = faults[-1]
-    assert said == ()
-    assert at_s < 23.0
+    assert max(at_s for at_s, said in faults if "cable-cut" in said) < 22.0
 
 
 def test_light_that_is_gone_from_the_first_channel_on_is_an_open_plug() -> None:
     found, faults = run(frames(cut(0)))
     assert {one.explanation.key for one in of_cable(found) if one.explanation} == {
-        "cable.disconnect"
+        "incident.cable_disconnect"
     }
     assert "cable-disconnected" in faults[-1][1]
 
@@ -202,7 +200,7 @@ def test_a_bend_is_told_within_ten_seconds_and_that_it_was_let_go() -> None:
     found, faults = run(heard)
     first = of_cable(found)[0]
     assert first.explanation is not None
-    assert first.explanation.key == "cable.bend"
+    assert first.explanation.key == "incident.cable_bend"
     assert 0.0 < (first.at_ns - heard[0].at_ns) / 1e9 - 20.0 < 10.0
     first_m = site().cable("fibre-1").settings.first_channel_m
     assert first.distance_m == pytest.approx(first_m + 695.0, abs=40.0)

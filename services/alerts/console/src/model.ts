@@ -99,6 +99,7 @@ export interface Sensor {
   since: string;
   last_word: string | null;
   faults: string[];
+  cover: number | null;
   longitude_deg: number | null;
   latitude_deg: number | null;
 }

@@ -68,6 +68,9 @@ export function Sensors({ sensors, gateways, cutOffs, now_ms }: Properties) {
                   </span>
                 )}
                 {sensor.faults.length > 0 && <small>{sensor.faults.map((fault) => faultText(say, fault)).join(", ")}</small>}
+                {sensor.cover !== null && sensor.cover < 1 && (
+                  <small>{say("sensors.cover", { percent: Math.round(100 * sensor.cover) })}</small>
+                )}
               </li>
             ))}
           </ul>
@@ -94,8 +97,9 @@ export function Sensors({ sensors, gateways, cutOffs, now_ms }: Properties) {
 
 /** A fault in words; one that a vendor names by itself stands as it came. */
 function faultText(say: Say, fault: string): string {
-  const key = `fault.${fault.replaceAll(" ", "-")}`;
-  return say.has(key) ? say(key) : fault.replaceAll("-", " ");
+  const [what = fault, ...where] = fault.split(": ");
+  const key = `fault.${what.replaceAll(" ", "-")}`;
+  return [say.has(key) ? say(key) : what.replaceAll("-", " "), ...where].join(": ");
 }
 
 function sum(groups: Gateway[], field: "received" | "rejected"): number {
