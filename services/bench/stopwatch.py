@@ -40,6 +40,11 @@ class Stopwatch:
             self._turn()
             self._within.pop()
 
+    @property
+    def now(self) -> str | None:
+        """The stage that time counts for."""
+        return self._within[-1] if self._within else None
+
     def clear(self) -> None:
         """Forget what has been spent."""
         self.wall_s.clear()
@@ -73,6 +78,8 @@ def watched(watch: Stopwatch, stages: dict[str, list[type]]) -> Iterator[None]:
 def _counted(watch: Stopwatch, name: str, function: FunctionType) -> Callable[..., Any]:
     @functools.wraps(function)
     def counted(*args: Any, **kwargs: Any) -> Any:
+        if watch.now == name:  # within the same stage nothing changes
+            return function(*args, **kwargs)
         with watch.stage(name):
             return function(*args, **kwargs)
 

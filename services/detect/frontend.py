@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.detect.fibre_settings import BAND_WEIGHTS, BANDS_HZ, WINDOW_S
+from services.detect.filter_kernels import filter_windows
 from services.detect.filters import sections
-from services.detect.kernels import filter_windows
 from services.detect.quasistatic import QuasiStatic, QuasiStaticPath
 
 F32 = npt.NDArray[np.float32]
