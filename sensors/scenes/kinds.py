@@ -39,11 +39,12 @@ class Behaviour(StrEnum):
     STAND = "stand"
     SAW = "saw"
     WADE = "wade"
+    TAP = "tap"
 
     @property
     def stays(self) -> bool:
         """Whether it is done at one place."""
-        return self in {Behaviour.STAND, Behaviour.DIG, Behaviour.SAW}
+        return self in {Behaviour.STAND, Behaviour.DIG, Behaviour.SAW, Behaviour.TAP}
 
 
 _ON_FOOT = frozenset({ActorClass.PERSON, ActorClass.ANIMAL})
@@ -56,6 +57,7 @@ _MAY = {
     Behaviour.STAND: frozenset(ActorClass),
     Behaviour.SAW: frozenset({ActorClass.PERSON}),
     Behaviour.WADE: _ON_FOOT,
+    Behaviour.TAP: frozenset({ActorClass.PERSON}),
 }
 
 # Top speeds, m/s; faster is a slip of the pen. On foot by behaviour (a sprinter runs 12, a deer
@@ -76,7 +78,7 @@ _CLASS_MPS = {
 }
 _ANIMAL_RUNS_MPS = 20.0
 _SHUFFLES_MPS = 1.0
-"""Who stands, digs or saws may still move a little between its waypoints."""
+"""Who stands, digs, saws or taps may still move a little between its waypoints."""
 
 
 def check_pair(actor_class: ActorClass, behaviour: Behaviour) -> None:

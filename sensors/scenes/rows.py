@@ -59,8 +59,8 @@ class Actor(Table):
     Attributes:
         id: its name in the truth; with ``reports_position_every_s`` that of a mobile sensor.
         count: how many; of a train, locomotive and wagons.
-        waypoints: (chainage_m, offset_m, t_s) in order of time; an actor that stands, digs or saws
-            may have one only and then stays for ``duration_s``.
+        waypoints: (chainage_m, offset_m, t_s) in order of time; an actor that stands, digs, saws
+            or taps may have one only and then stays for ``duration_s``.
         waypoints_lonlat: (longitude, latitude, t_s) instead.
         duration_s: how long an actor with a single waypoint, or one that goes back and forth, is
             there.

@@ -56,6 +56,7 @@ _POSTURES = {
     Behaviour.SAW: Size(1.1, 0.8, 0.6, 0.85),
     Behaviour.DIG: Size(1.5, 0.9, 0.6, 0.95),
     Behaviour.WADE: Size(1.1, 0.6, 0.6, 0.8),
+    Behaviour.TAP: Size(1.5, 0.9, 0.6, 0.95),
 }
 
 
@@ -217,7 +218,7 @@ def _person(now: "_Moment") -> list[_Limb]:
     bend = math.radians(80.0 if runs else 45.0) if now.moves else 0.0
     sunk = 0.53 * h - 0.3 if body.behaviour is Behaviour.WADE else 0.0
     lean = 0.0
-    if body.behaviour in {Behaviour.DIG, Behaviour.SAW}:
+    if body.behaviour in {Behaviour.DIG, Behaviour.SAW, Behaviour.TAP}:
         # Bent over; the blow or the stroke takes a second (assumed).
         lean = math.radians(35.0 + 15.0 * math.sin(2.0 * math.pi * now.t_s / 1.2))
         sunk = 0.245 * h if body.behaviour is Behaviour.SAW else 0.0

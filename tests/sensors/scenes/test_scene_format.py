@@ -86,6 +86,7 @@ MAY = {
     "crawl": "person",
     "dig": "person",
     "saw": "person",
+    "tap": "person",
     "drive": "boat drone train truck vehicle",
     "stand": "animal boat drone person train truck vehicle",
 }
