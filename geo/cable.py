@@ -208,6 +208,22 @@ class Cable:
         Raises:
             GeometryError: a coordinate that is not finite.
         """
+        route, offset = self.nearest_route(east_m, north_m)
+        return self.calibration.cable_distance(route), offset
+
+    def nearest_route(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Find the route distance nearest to positions, whatever the calibration says.
+
+        Args:
+            east_m: plane metres, any shape.
+            north_m: plane metres, same shape.
+
+        Returns:
+            (route_distance_m, offset_m) of that shape; offset as in :meth:`nearest`.
+
+        Raises:
+            GeometryError: a coordinate that is not finite.
+        """
         east, north = np.broadcast_arrays(
             np.asarray(east_m, dtype=np.float64), np.asarray(north_m, dtype=np.float64)
         )
@@ -220,10 +236,7 @@ class Cable:
         tangent = self._tangent(along)
         cross = tangent[..., 0] * (north - foot[..., 1]) - tangent[..., 1] * (east - foot[..., 0])
         offset = np.asarray(shapely.distance(self.line, points), dtype=np.float64)
-        return (
-            self.calibration.cable_distance(route),
-            np.asarray(np.where(cross < 0.0, -offset, offset)),
-        )
+        return route, np.asarray(np.where(cross < 0.0, -offset, offset))
 
     def _point(self, route: FloatArray) -> FloatArray:
         return np.stack(

@@ -4,7 +4,10 @@
 
     StrajaError
     ├── GeometryError      (ValueError)    a point, line or covariance that cannot be
-    ├── SiteError          (ValueError)    faults of a site file, each with line and key
+    ├── FaultyFileError    (ValueError)    faults of a file that a person wrote, each with its line
+    │   ├── SiteError                      of a site file
+    │   └── TapLogError                    of the log of a tap test
+    ├── CalibrationError   (ValueError)    taps from which no calibration table can be made
     ├── WireError          (ValueError)    a payload or topic that breaks the contract
     ├── SceneError         (ValueError)    faults of a scene file
     ├── TransitionError    (ValueError)    a command the life cycle does not allow
@@ -61,8 +64,8 @@ class Fault:
         )
 
 
-class SiteError(StrajaError, ValueError):
-    """Faults of a site file.
+class FaultyFileError(StrajaError, ValueError):
+    """Faults of a file that a person wrote.
 
     Attributes:
         faults: each with file, line and key; empty where no file is concerned.
@@ -77,6 +80,18 @@ class SiteError(StrajaError, ValueError):
     def of(cls, faults: Sequence[Fault]) -> Self:
         """Make the error of a file's faults, one line each in its message."""
         return cls("\n".join(map(str, faults)), tuple(faults))
+
+
+class SiteError(FaultyFileError):
+    """Faults of a site file."""
+
+
+class TapLogError(FaultyFileError):
+    """Faults of the log of a tap test."""
+
+
+class CalibrationError(StrajaError, ValueError):
+    """Taps from which no calibration table can be made."""
 
 
 class WireError(StrajaError, ValueError):

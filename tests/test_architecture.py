@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHELLS = {"worker", "app", "ports"}
-PARTS = ("ingest", "detect", "correlate", "alerts", "score", "compare")
+PARTS = ("ingest", "detect", "correlate", "alerts", "score", "compare", "calibrate")
 FORBIDDEN_IMPORTS = {
     "asyncio", "socket", "time", "random", "secrets", "uuid", "logging", "structlog",
     "subprocess", "threading", "multiprocessing", "http", "urllib", "requests", "signal",

@@ -1,0 +1,1 @@
+"""Calibration by tap test: a crew's log and the fibre's frames in, a calibration table out."""
