@@ -20,7 +20,7 @@ from geo.errors import (
     StorageError,
     StrajaError,
 )
-from services.cli import admin, live, measure, offline, scenes, scores
+from services.cli import admin, calibration, live, measure, offline, scenes, scores
 
 app = typer.Typer(
     name="straja",
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (live, offline, scenes, scores, admin, measure):
+for part in (live, offline, calibration, scenes, scores, admin, measure):
     part.register(app)
 
 _CODES: tuple[tuple[type[StrajaError], int], ...] = (

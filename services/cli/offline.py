@@ -244,20 +244,26 @@ def keep(
 
 def check(
     file: Annotated[
-        Path | None, typer.Argument(help="Site or scene file.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Argument(help="Site, scene or calibration file.", exists=True, dir_okay=False),
     ] = None,
+    site: SiteFile = None,
     broker: Annotated[
         str | None, typer.Option(help="Broker whose limits to read: mqtt://host:port.")
     ] = None,
     data: Data = None,
     json_: Json = False,
 ) -> int:
-    """Name each fault of a site or scene file, and read a broker's limits."""
+    """Name each fault of a site, scene or calibration file, and read a broker's limits.
+
+    The site is that which a calibration is for; a scene names its own.
+    """
     from services.run.checking import check_broker, check_file
 
     findings = []
     if file is not None:
-        findings += check_file(file)
+        named = os.environ.get("STRAJA_SITE")
+        findings += check_file(file, site or (Path(named) if named else None))
     if broker is not None or data is not None or file is None:
         findings += interruptible(lambda _: check_broker(broker_of(broker, data)))
     if json_:

@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from geo.default_site import default_site_path
 from geo.errors import ConfigError, GeometryError, SceneError, SiteError
 from geo.site import Site
+from geo.site_check import faults_of
 from geo.site_rows import Setting
 from geo.toml_lines import locate
 from sensors.scenes import Scene, load
@@ -55,10 +57,14 @@ class Finding:
         return self.text
 
 
-def check_file(path: Path) -> list[Finding]:
-    """Name every fault of a site or scene file, with file, line and key.
+def check_file(path: Path, site_path: Path | None = None) -> list[Finding]:
+    """Name every fault of a site, scene or calibration file, with file, line and key.
 
-    Which of both it is, its keys say.
+    Which of them it is, its keys say.
+
+    Args:
+        path: the file.
+        site_path: the site that a calibration is for; else the default site.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -72,10 +78,13 @@ def check_file(path: Path) -> list[Finding]:
         return _check_site(path, text, values)
     if is_scene(values):
         return _check_scene(path, text)
+    if set(values) == {"calibrations"}:
+        return _check_calibrations(path, text, values, site_path or default_site_path())
     return [
         _fault(
-            f"{path}:1: neither a site nor a scene: a site file has home_party, area and cables, "
-            "a scene has seed, start and [[actor]]",
+            f"{path}:1: neither a site, nor a scene, nor a calibration: a site file has "
+            "home_party, area and cables, a scene has seed, start and [[actor]], a calibration "
+            "[[calibrations]] alone",
             path,
         )
     ]
@@ -119,6 +128,29 @@ def _check_site(path: Path, text: str, values: Mapping[str, Any]) -> list[Findin
         f"{len(values.get(name, []))} {name}" for name in ("sensors", "cables", "zones", "sectors")
     )
     return [Finding(f"{path}: site {site.name!r} has no faults ({counts})", is_fault=False)]
+
+
+def _check_calibrations(
+    path: Path, text: str, values: Mapping[str, Any], site_path: Path
+) -> list[Finding]:
+    """Judge tables beside the rest of a site, in the place of those that it has."""
+    site = Site.load(site_path)
+    rest = {name: getattr(site, name) for name in Site.model_fields if name != "calibrations"}
+    try:
+        found = Site.model_validate({**rest, **values})
+    except ValidationError as error:
+        plain = site.model_dump(mode="python", exclude={"calibrations"})
+        return _of_site(
+            SiteError.of(faults_of(error, Site, {**plain, **values}, text, str(path))), path
+        )
+    count = len(found.calibrations)
+    return [
+        Finding(
+            f"{path}: {count} calibration{'s' if count > 1 else ''} for the site {site.name!r} "
+            f"({', '.join(row.cable for row in found.calibrations)}) without faults",
+            is_fault=False,
+        )
+    ]
 
 
 def _check_settings(path: Path, text: str, rows: object) -> list[Finding]:

@@ -71,6 +71,24 @@ def draw(shown: Shown, folder: Path) -> list[Path]:
     Raises:
         ConfigError: matplotlib is not installed.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = shown.scored.run.replace("/", "-")
+    figure = new_figure()
+    _border(figure.subplots(), shown)
+    written = [save_figure(figure, folder / f"{name}-border.png")]
+    for sensor in _fibres(shown):
+        figure = new_figure()
+        _fibre(figure, shown, sensor)
+        written.append(save_figure(figure, folder / f"{name}-{sensor}.png"))
+    return written
+
+
+def new_figure() -> "Figure":
+    """Begin a picture.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
     except ImportError as error:
@@ -78,19 +96,11 @@ def draw(shown: Shown, folder: Path) -> list[Path]:
             "pictures are drawn with matplotlib, which is not installed: "
             "pip install 'straja[plot]', or leave --plot out"
         ) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    name = shown.scored.run.replace("/", "-")
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    _border(figure.subplots(), shown)
-    written = [_save(figure, folder / f"{name}-border.png")]
-    for sensor in _fibres(shown):
-        figure = Figure(figsize=(11, 8), layout="constrained")
-        _fibre(figure, shown, sensor)
-        written.append(_save(figure, folder / f"{name}-{sensor}.png"))
-    return written
+    return Figure(figsize=(11, 8), layout="constrained")
 
 
-def _save(figure: "Figure", path: Path) -> Path:
+def save_figure(figure: "Figure", path: Path) -> Path:
+    """Write a picture and give its path back."""
     # Without the library's version in it, the same results give the same file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
     return path

@@ -71,7 +71,7 @@ def waterfalls(
     row_ns = round(max(_LEAST_ROW_S, seconds / _MOST_ROWS) * _NS)
     found: dict[str, _Rows] = {}
     for item in items:
-        frame = _frame(item, wanted) if isinstance(item, Received) else None
+        frame = fibre_frame(item, wanted)
         if frame is not None:
             sensor, message = frame
             channels = message.samples.shape[1]
@@ -81,7 +81,17 @@ def waterfalls(
     return {sensor: _waterfall(rows, row_ns) for sensor, rows in sorted(found.items())}
 
 
-def _frame(item: Received, wanted: Callable[[str], bool]) -> tuple[str, FibreFrame] | None:
+def fibre_frame(
+    item: Received | Command, wanted: Callable[[str], bool]
+) -> tuple[str, FibreFrame] | None:
+    """Read an item as a fibre's frame: its sensor and the frame; None where it is something else.
+
+    Args:
+        item: of an input.
+        wanted: by sensor's name.
+    """
+    if not isinstance(item, Received):
+        return None
     levels = item.topic.split("/")
     if len(levels) != 6 or levels[3] != SensorKind.FIBRE or levels[5] != Channel.FRAME:
         return None

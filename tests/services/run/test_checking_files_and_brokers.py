@@ -156,7 +156,7 @@ def test_who_is_near_no_sensor_is_remarked_without_being_a_fault(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a = 1\n", "neither a site nor a scene"),
+        ("a = 1\n", "neither a site, nor a scene"),
         ("home_party = \n", ":1: "),
         ("[[actor]]\nid = \n", "wanted TOML"),
     ],
