@@ -118,6 +118,8 @@ def match(rows: Sequence[TapRow], heard: Sequence[Sequence[Candidate]]) -> Found
         pairs.append((row, series))
         if series.taps != row.taps:
             notes.append(f"{row}: {series.taps} taps were heard of {row.taps}")
+        if row.what.may_coil and row.coil_m is None and series.ends is None:
+            notes.append(f"{row}: no slack cable of two channels or more was heard there")
         if series.sigma > _WIDE_SIGMA:
             notes.append(
                 f"{row}: its taps scatter by {series.sigma:.2f} channels, wanted {_WIDE_SIGMA:g} "

@@ -46,7 +46,7 @@ _NOISE = 0.55
 _SIGMAS, _MAD_SIGMAS = 5.0, 1.4826
 """The same of what the other channels scatter, by their median absolute deviation."""
 
-_LOBE = 0.08
+_LOBE = 0.12
 """Share of the stronger side's response that the other side of a coil has at least."""
 
 _LONGEST_COIL = 30  # channels
@@ -149,9 +149,15 @@ def _series(blows: _Blows, ratio: FloatArray, heard: Listening) -> Series:
         taps=len(blows.cell),
         strength=float(np.median(blows.strength)),
         channel=first + _centroid(whole),
-        sigma=max(LEAST_SIGMA, float(np.std(each)) if ends is None else LEAST_SIGMA),
+        sigma=LEAST_SIGMA if ends is not None else max(LEAST_SIGMA, _scatter(each)),
         ends=None if ends is None else (first + ends[0], first + ends[1]),
     )
+
+
+def _scatter(places: list[float]) -> float:
+    """Standard deviation by the median absolute deviation: one gust must not spoil the others."""
+    off = np.abs(np.array(places) - np.median(places))
+    return float(_MAD_SIGMAS * np.median(off))
 
 
 def _amplitude(excess: FloatArray) -> FloatArray:
@@ -185,4 +191,9 @@ def _ends(amplitude: FloatArray) -> tuple[float, float] | None:
     if other[second] < _LOBE * sums[top]:
         return None
     before, after = min(top, second), max(top, second)
+    # Beside a coil the blow is loudest, where its wave merely fades out it is not.
+    left = amplitude[low[before] : high[before] + 1]
+    right = amplitude[low[after] : high[after] + 1]
+    if len(left) - 1 - int(np.argmax(left)) > 1 or int(np.argmax(right)) > 1:
+        return None
     return float(high[before]), float(low[after])

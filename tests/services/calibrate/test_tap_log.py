@@ -1,9 +1,12 @@
 """A tap log is read as crews write it, and each fault is told with line, column and value."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from geo.errors import TapLogError
-from services.calibrate.taplog import MAX_ROWS, What, parse_log
+from services.calibrate.taplog import COLUMNS, MAX_ROWS, What, parse_log
 
 HEAD = "time_utc,longitude_deg,latitude_deg,chainage_m,accuracy_m,what,taps,coil_m,note\n"
 GOOD = "2026-05-04 09:31:20,20.8057,45.5764,,3,splice,5,40,by the well\n"
@@ -80,3 +83,14 @@ def test_all_faults_are_told_at_once() -> None:
 )
 def test_a_log_that_is_none_is_told(text: str, wanted: str) -> None:
     assert any(wanted in told for *_, told in faults(text))
+
+
+def test_the_guide_tells_every_column_and_its_log_is_one() -> None:
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "tap-test.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE)
+    assert sorted(told) == sorted(COLUMNS)
+    what = next(line for line in guide.splitlines() if line.startswith("| `what`"))
+    assert re.findall(r"`(\w+)`", what)[1:] == list(What)
+    block = re.search(r"```csv\n(.*?)```", guide, re.DOTALL)
+    assert block
+    assert len(parse_log(block[1], "guide")) == 2

@@ -157,6 +157,16 @@ def test_other_counts_and_wide_scatter_are_told() -> None:
     assert "0.70 channels" in found.notes[1]
 
 
+def test_a_splice_without_slack_is_told() -> None:
+    one = row(2, 100.0, what=What.SPLICE)
+    found = match([one], [[Candidate(series(100.0, 100.0), 1.0)]])
+    assert found.notes == (
+        "line 2 (splice): no slack cable of two channels or more was heard there",
+    )
+    known = dataclasses.replace(one, coil_m=30.0)
+    assert match([known], [[Candidate(series(100.0, 100.0), 1.0)]]).notes == ()
+
+
 def test_nothing_heard_is_no_clock() -> None:
     found = match(ROWS, [[] for _ in ROWS])
     assert (len(found.left_out), found.clock_s) == (4, 0.0)
