@@ -37,11 +37,12 @@ class CrossingRow:
     Attributes:
         kind: its class, or digging, crawling, sawing, cable_event.
         object_class: what an alert should have said.
-        cable_m: least distance to a cable of the site while within reach; None without cables.
-        lawful_zone: all the while within reach it was in a zone where traffic is lawful.
+        cable_m: least distance of any member to a cable of the site while within reach; None
+            without cables.
+        lawful_zone: all the while within reach all of it was in a zone where traffic is lawful.
         group: the first actor of those that it goes together with.
         delay_s: from entering the reach of any sensor to the alert; None where there was none.
-        error_m: from the alert, where it was raised, to the nearest of its group at that time.
+        error_m: from the alert, where it was raised, to the nearest member of its group then.
         said_first: what the alert said when it was raised.
         said: what it said in the end.
         alerts: times that an alert was raised for its group.
@@ -79,7 +80,7 @@ class AlertRow:
 
     Attributes:
         actor: whom it was for or, where it is causeless, whom it took for something else.
-        away_m: least distance to that actor.
+        away_m: least distance to a member of that actor.
     """
 
     run: str

@@ -306,7 +306,55 @@ def test_details_have_a_row_for_each_crossing_and_alert(site: Site) -> None:
     ]
 
 
+def test_column_is_judged_by_its_nearest_member(site: Site) -> None:
+    cable = site.cable("fibre-3")
+    at_m = 20_000.0
+    places = [cable.point_at(at_m, aside) for aside in (180.0, 130.0, 80.0, 30.0, 4.0)]
+    (first_east, first_north), *others = [(float(e), float(n)) for e, n in places]
+    truth = [
+        replace(
+            one,
+            east_m=first_east,
+            north_m=first_north,
+            count=5,
+            others_m=tuple(others),
+        )
+        for one in points("column", [(0.0, 0.0, 0.0), (10.0, 0.0, 0.0)], actor_class="truck")
+    ]
+    last_east, last_north = others[-1]
+    said = alert("a", 5.0, last_east - EAST_M + 3.0, last_north - NORTH_M + 4.0)
+    found = judged(site, truth, [said])
+    assert verdicts(found) == ["crossing"]
+    assert found.crossings[0].cable_m == pytest.approx(4.0, abs=0.01)
+    assert found.crossings[0].error_m == pytest.approx(5.0, abs=1e-6)
+    assert found.alerts[0].away_m == pytest.approx(5.0, abs=1e-6)
+
+
+def test_distance_says_nothing_of_a_time_out_of_reach(site: Site) -> None:
+    cable = site.cable("fibre-3")
+    sides = [cable.point_at(20_000.0, aside) for aside in (30.0, 25.0, -25.0, -30.0)]
+    truth = [
+        replace(
+            point,
+            east_m=float(place[0]),
+            north_m=float(place[1]),
+            near=("thermal-001",),
+        )
+        for point, place in zip(
+            points("w1", [(float(t), 0.0, 0.0) for t in (0, 5, 50, 55)]), sides, strict=True
+        )
+    ]
+    assert judged(site, truth).crossings[0].cable_m == pytest.approx(0.0, abs=1e-6)
+    gap = [*truth[:2], replace(truth[1], at_ns=T0 + 6 * NS, near=()), *truth[2:]]
+    assert judged(site, gap).crossings[0].cable_m == pytest.approx(25.0, abs=0.01)
+
+
 def test_truth_that_contradicts_itself_is_refused(site: Site) -> None:
+    with pytest.raises(SceneError, match="'c1' has 1 places in others_m and later 2"):
+        judged(
+            site,
+            [*walk("c1", 0, 1, behind_m=[50.0]), *walk("c1", 2, 3, behind_m=[50.0, 100.0])],
+        )
     with pytest.raises(SceneError, match="'w1' stands twice at"):
         judged(site, [*walk("w1", 0, 10), *walk("w1", 10, 20)])
     with pytest.raises(SceneError, match="'w1' is person and later animal"):
