@@ -21,8 +21,6 @@ from sensors.simulators.motion import Body, FloatArray, Path
 from sensors.simulators.streams import Stream, check_chainage
 from sensors.simulators.ways import along_border, back_and_forth
 
-__all__ = ["Cast", "Group", "own_vehicle"]
-
 FARTHEST_M = 25_000.0
 """Waypoints farther than this from the border line are a slip of the pen."""
 
