@@ -47,11 +47,16 @@ class AlertOutcome(_Row):
 
 
 class RunOutcome(_Row):
-    """One run."""
+    """One run.
+
+    Attributes:
+        judged: its alerts were matched with a truth; without one they have no verdict.
+    """
 
     run: str
     crossings: tuple[CrossingOutcome, ...] = ()
     alerts: tuple[AlertOutcome, ...] = ()
+    judged: bool = True
 
 
 class Outcome(_Row):

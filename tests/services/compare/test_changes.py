@@ -188,6 +188,20 @@ def test_chance_is_the_exact_test_of_mcnemar(missed: int, gained: int, chance: f
     assert changed(result(*lost), result(*won)).chance == pytest.approx(chance)
 
 
+def test_those_that_go_together_are_one_observation() -> None:
+    def side(*, found: bool) -> Outcome:
+        group = [crossing(f"w{n}", alerts=int(found)) for n in range(6)]
+        return result(*(one.model_copy(update={"group": "w0"}) for one in group), crossing("alone"))
+
+    lost = changed(side(found=True), side(found=False))
+    assert lost.counts() == {"crossing newly missed": 6}
+    assert (lost.groups_missed, lost.groups_gained) == (1, 0)
+    assert lost.chance == 1.0  # of six independent crossings it would be 0.031
+    assert "1 are newly missed and 0 gained" in as_table(lost)
+    won = changed(side(found=False), side(found=True))
+    assert (won.groups_missed, won.groups_gained) == (0, 1)
+
+
 ALERTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 300)), max_size=6, unique=True).map(
     lambda rows: tuple(false_alert(f"a{t}-{x}", t, x) for t, x in rows)
 )
