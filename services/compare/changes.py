@@ -40,6 +40,8 @@ class Kind(StrEnum):
     CROSSING_NEW = "crossing new in the truth"
     MISSED = "crossing newly missed"
     GAINED = "crossing gained"
+    DISMISSED = "crossing newly without an actionable alert"
+    ACTIONABLE = "crossing newly with an actionable alert"
     ALERT_NEW = "new alert without cause"
     ALERT_GONE = "vanished alert without cause"
     OWN_NEW = "new alert for our own"
@@ -61,6 +63,7 @@ _WORSE = frozenset(
         Kind.RUN_GONE,
         Kind.CROSSING_GONE,
         Kind.MISSED,
+        Kind.DISMISSED,
         Kind.ALERT_NEW,
         Kind.OWN_NEW,
         Kind.UNJUDGED_NEW,
@@ -84,7 +87,8 @@ class Tolerances:
     Attributes:
         delay_s: an alert may come later by so much.
         place_m: and be farther from the truth by so much.
-        missed: so many crossings may be newly missed.
+        missed: so many crossings may be newly missed, and so many newly have alerts only that
+            nobody would act on.
         causeless: so many alerts that nobody wanted may be new (without truth: differ).
         moved: so many crossings may have later, so many farther and so many more alerts than that.
         pair_s: alerts are the same when they were raised so near in time.
@@ -256,7 +260,7 @@ def _by_name(before: Outcome, after: Outcome) -> dict[str, RunOutcome]:
 def _failing(changes: Iterable[Change], tolerances: Tolerances) -> list[Change]:
     changes = list(changes)
     allowed = {
-        **dict.fromkeys([Kind.MISSED], tolerances.missed),
+        **dict.fromkeys([Kind.MISSED, Kind.DISMISSED], tolerances.missed),
         **dict.fromkeys([Kind.ALERT_NEW, Kind.OWN_NEW], tolerances.causeless),
         **dict.fromkeys([Kind.UNJUDGED_NEW, Kind.UNJUDGED_GONE], tolerances.causeless),
         **dict.fromkeys([Kind.LATER, Kind.FARTHER, Kind.REPEATED], tolerances.moved),
@@ -305,6 +309,11 @@ def _crossing(
         # Said once of those that go together.
         kind = Kind.REPEATED if new.alerts > old.alerts else Kind.FEWER
         yield change(kind, _alerts_text(old.alerts), _alerts_text(new.alerts))
+    if old.alerts and new.alerts and None not in {old.actionable, new.actionable}:
+        if old.actionable and not new.actionable:
+            yield change(Kind.DISMISSED, "actionable", "animal, train or weather only")
+        elif new.actionable and not old.actionable:
+            yield change(Kind.ACTIONABLE, "animal, train or weather only", "actionable")
     if old.delay_s is not None and new.delay_s is not None:
         more = new.delay_s - old.delay_s
         if abs(more) > tolerances.delay_s:

@@ -20,6 +20,8 @@ class CrossingOutcome(_Row):
 
     Attributes:
         alerts: times that an alert was raised for it, or for those it goes together with.
+        actionable: of these, the alerts that an operator would act on; None in a score that was
+            saved before this was told.
     """
 
     actor: str
@@ -28,6 +30,7 @@ class CrossingOutcome(_Row):
     enter_ns: int
     chainage_m: float
     alerts: int
+    actionable: int | None = None
     delay_s: float | None = None
     error_m: float | None = None
 

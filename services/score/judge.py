@@ -165,6 +165,7 @@ def _crossings(
                 lawful_zone=_in_lawful_zone(run.site, actor),
                 group=actors[members[0]].id,
                 alerts=len(alerts),
+                actionable=sum(one.is_actionable for one in alerts),
                 delay_s=None if first is None else (first.at_ns - actor.enter_ns) / NS,
                 error_m=None if first is None else _error_m(first, [actors[m] for m in members]),
                 said_first=None if first is None else first.classes[0],

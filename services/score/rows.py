@@ -46,6 +46,7 @@ class CrossingRow:
         said_first: what the alert said when it was raised.
         said: what it said in the end.
         alerts: times that an alert was raised for its group.
+        actionable: of these, the alerts that an operator would act on.
         faults: kinds of faults that a sensor had which it was within reach of at that time.
         blinded: all its time within reach every such sensor had a fault.
     """
@@ -61,6 +62,7 @@ class CrossingRow:
     lawful_zone: bool
     group: str
     alerts: int
+    actionable: int
     delay_s: float | None
     error_m: float | None
     said_first: ObjectClass | None
@@ -154,6 +156,7 @@ def _crossing(row: CrossingRow) -> Mapping[str, Any]:
         "cable_m": None if row.cable_m is None else round(row.cable_m, 2),
         "lawful_zone": row.lawful_zone,
         "alerts": row.alerts,
+        "actionable": row.actionable,
         "delay_s": None if row.delay_s is None else round(row.delay_s, 3),
         "error_m": None if row.error_m is None else round(row.error_m, 2),
         "said": None if row.said is None else str(row.said),

@@ -24,6 +24,7 @@ KEYS = {
     "crossings", "alerted", "pd", "pd_low", "pd_high", "median_delay_s", "median_error_m",
     "causeless_alerts", "causeless_per_km_day", "alerts_per_crossing", "own_force_incidents",
     "gospa", "by_class", "by_distance", "operator_alerts_per_km_day",
+    "actionable", "pd_actionable", "pd_actionable_low", "pd_actionable_high",
 }  # fmt: skip
 
 FAULT = """

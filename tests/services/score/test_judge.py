@@ -254,6 +254,62 @@ def test_what_was_lost_in_faults(site: Site) -> None:
     assert "lost: w1 in r (silent)" in table(scored(run))
 
 
+@pytest.mark.parametrize(
+    ("said", "severities", "actionable"),
+    [
+        (["animal"], [Severity.LOW], 0),
+        (["weather"], [Severity.LOW], 0),
+        (["train"], [Severity.LOW], 0),
+        (["animal", "weather"], [Severity.LOW, Severity.LOW], 0),
+        (["unknown"], [Severity.LOW], 1),
+        (["animal"], [Severity.MEDIUM], 1),
+        (["animal", "animal"], [Severity.LOW, Severity.MEDIUM], 1),
+        (["animal", "person"], [Severity.LOW, Severity.LOW], 1),
+    ],
+)
+def test_crossing_that_only_nuisance_alerts_were_raised_for_was_alerted_and_not_acted_on(
+    site: Site, said: list[str], severities: list[Severity], actionable: int
+) -> None:
+    alerts = [
+        alert(
+            "a",
+            30.0 + number,
+            0.0,
+            30.0,
+            object_class=name,
+            severity=severity,
+            revision=number + 1,
+            what="updated" if number else "raised",
+        )
+        for number, (name, severity) in enumerate(zip(said, severities, strict=True))
+    ]
+    run = judged(site, walk("w1", 0, 100), alerts)
+    found = scored(run)
+    assert verdicts(run) == ["crossing"]
+    for some in (found, found["by_class"]["person"], next(iter(found["by_distance"].values()))):
+        assert (some["alerted"], some["pd"]) == (1, 1.0)
+        assert (some["actionable"], some["pd_actionable"]) == (actionable, float(actionable))
+        low, high = some["pd_actionable_low"], some["pd_actionable_high"]
+        assert (low, high) == ((0.025, 1.0) if actionable else (0.0, 0.975))
+    assert details([run])[0]["crossings"][0]["actionable"] == actionable
+    head, line = table(found).split("\n\n")[1].splitlines()[:2]
+    assert "pd actionable (95 %)" in head
+    assert ("0.000 (0.000-0.975)" in line) is not bool(actionable)
+
+
+def test_one_actionable_alert_of_several_is_enough_for_those_who_go_together(site: Site) -> None:
+    truth = [*walk("w1", 0, 100), *walk("w2", 0, 100, east=10.0), *walk("w3", 0, 100, east=900.0)]
+    low: dict[str, Any] = {"object_class": "animal", "severity": Severity.LOW}
+    alerts = [
+        alert("a", 30.0, 0.0, 30.0, **low),
+        alert("b", 40.0, 0.0, 40.0),
+        alert("c", 30.0, 900.0, 30.0, **low),
+    ]
+    found = scored(judged(site, truth, alerts))
+    assert (found["crossings"], found["alerted"], found["actionable"]) == (3, 3, 2)
+    assert found["pd_actionable"] == pytest.approx(2 / 3, abs=1e-4)
+
+
 def test_other_marks_are_left_out(site: Site) -> None:
     real = [alert("a", 30.0, 0.0, 30.0, mark=Mark.REAL)]
     found = scored(
