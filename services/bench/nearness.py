@@ -15,7 +15,7 @@ from geo.site import Site
 from services.run.scoring import Pair, ReadRun
 from services.score.actors import NS, Actor, actors_of
 from services.score.intervals import Estimate, median, share
-from services.score.rows import Scored, Verdict
+from services.score.rows import AlertRow, Scored, Verdict
 
 SOON_S = 30.0
 """Of digging an alert is wanted within this (issue figures)."""
@@ -68,14 +68,14 @@ class Nearness:
                 continue
             actor = actors[row.actor]
             over_ns = over_cable_ns(read.run.site, actor)
-            here = tuple(float(one) for one in actor.place(alert.at_ns))
+            here = _nearest(actor, alert)
             self._found.append(
                 Found(
                     read.run.name,
                     row.actor,
                     (alert.at_ns - actor.enter_ns) / NS,
                     None if over_ns is None else (alert.at_ns - over_ns) / NS,
-                    _along_m(read.run.site, (alert.east_m, alert.north_m), (here[0], here[1])),
+                    _along_m(read.run.site, (alert.east_m, alert.north_m), here),
                 )
             )
 
@@ -103,22 +103,32 @@ class Nearness:
 
 
 def over_cable_ns(site: Site, actor: Actor) -> int | None:
-    """When an actor first is over any cable, moving straight between its points; None if never."""
+    """When any of an actor first is over any cable, straight between its points; None if never."""
     if actor.kind == "cable_event":
         return int(actor.at_ns[0])
     cables = shapely.MultiLineString([site.cable(row.id).line for row in site.cables])
-    places = np.column_stack((actor.east_m, actor.north_m))
+    places = np.stack((actor.east_m, actor.north_m), axis=-1)
     if len(places) < 2:
         return None
-    steps = [shapely.LineString(places[index : index + 2]) for index in range(len(places) - 1)]
-    hits = np.flatnonzero(shapely.intersects(steps, cables))
-    if not hits.size:
+    steps = np.asarray(shapely.linestrings(np.stack((places[:-1], places[1:]), axis=-2)))
+    index, members = np.nonzero(shapely.intersects(steps, cables))
+    if not index.size:
         return None
-    index = int(hits[0])
-    apart = shapely.distance(shapely.Point(places[index]), steps[index].intersection(cables))
-    share_of = float(apart) / max(float(np.hypot(*(places[index + 1] - places[index]))), 1e-9)
-    begin, end = (int(one) for one in actor.at_ns[index : index + 2])
-    return begin + round(share_of * (end - begin))
+    first = index == index[0]
+    begin, end = (int(one) for one in actor.at_ns[index[0] : index[0] + 2])
+    from_m, to_m = places[index[0], members[first]], places[index[0] + 1, members[first]]
+    crossed = shapely.intersection(steps[index[0], members[first]], cables)
+    apart = shapely.distance(shapely.points(from_m), crossed)
+    share_of = apart / np.maximum(np.hypot(*(to_m - from_m).T), 1e-9)
+    return begin + round(float(share_of.min()) * (end - begin))
+
+
+def _nearest(actor: Actor, alert: AlertRow) -> tuple[float, float]:
+    """Where the member was that was nearest to an alert when it was raised."""
+    places = actor.places(alert.at_ns)
+    away = places - (alert.east_m, alert.north_m)
+    east, north = places[int(np.hypot(away[:, 0], away[:, 1]).argmin())].tolist()
+    return east, north
 
 
 def _along_m(site: Site, one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -62,8 +62,9 @@ def test_a_digger_is_measured_on_a_short_cable(short: Path, tmp_path: Path) -> N
     assert figures["pd_within_20_m"] == float(along is not None and along <= 20.0)
 
 
-def walker(*way: tuple[float, float]) -> Actor:
-    east, north = np.array(way).T
+def walker(*way: tuple[float, float], behind: tuple[tuple[float, float], ...] = ()) -> Actor:
+    ways = [one for one in (way, behind) if one]
+    east, north = np.moveaxis(np.array(ways), 2, 0).transpose(0, 2, 1)
     return Actor(
         id="walker",
         kind="person",
@@ -84,6 +85,12 @@ def test_moment_over_the_cable_is_between_points() -> None:
     over = walker(*((float(e), float(n)) for e, n in way))
     # From 6 m to -2 m in ten seconds: over it after 7.5 s.
     assert over_cable_ns(site, over) == pytest.approx(NS * 1_017.5, abs=0.01 * NS)
+    early = [cable.point_at(1_000.0, aside) for aside in (4.0, -6.0, -8.0, -9.0)]
+    pair = walker(
+        *((float(e), float(n)) for e, n in way),
+        behind=tuple((float(e), float(n)) for e, n in early),
+    )
+    assert over_cable_ns(site, pair) == pytest.approx(NS * 1_004.0, abs=0.01 * NS)
     beside = walker(*((float(e), float(n)) for e, n in way[:2]))
     assert over_cable_ns(site, beside) is None
 
