@@ -47,7 +47,8 @@ def match(raised: Sequence[Raised], actors: Sequence[Actor], settings: ScoreSett
 
     Args:
         raised: alerts of one mark, each time that they were raised.
-        actors: everyone of the truth and our own units; those out of reach explain nothing.
+        actors: everyone of the truth and our own units; who would be a crossing and never came
+            within reach explains nothing.
         settings: limits.
     """
     groups = going_together(actors, settings)
