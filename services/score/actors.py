@@ -160,17 +160,17 @@ def _actor(name: str, points: Sequence[TruthPoint]) -> Actor:
                 f"truth: actor {name!r} has {len(earlier.others_m or ())} places in others_m and "
                 f"later {len(later.others_m or ())}: wanted as many in all its lines, in one order"
             )
-    first = points[0]
+    first, telling = points[0], _telling(points)
     count = max(point.count for point in points)
     places = np.array(
         [((point.east_m, point.north_m), *(point.others_m or ())) for point in points],
         dtype=np.float64,
     )
-    several = count > 1 and first.object_class is ObjectClass.PERSON
+    several = count > 1 and telling.object_class is ObjectClass.PERSON
     return Actor(
         id=name,
-        kind=_kind(points),
-        object_class=ObjectClass.GROUP if several else first.object_class,
+        kind=_KINDS.get(str(telling.behaviour), str(telling.actor_class)),
+        object_class=ObjectClass.GROUP if several else telling.object_class,
         count=count,
         own_force=first.own_force,
         at_ns=np.array([point.at_ns for point in points], dtype=np.int64),
@@ -182,10 +182,9 @@ def _actor(name: str, points: Sequence[TruthPoint]) -> Actor:
     )
 
 
-def _kind(points: Sequence[TruthPoint]) -> str:
-    """Kind of crossing; an actor that does something of its own kind at any time is of it."""
-    done = (_KINDS.get(str(point.behaviour)) for point in points)
-    return next((kind for kind in done if kind), str(points[0].actor_class))
+def _telling(points: Sequence[TruthPoint]) -> TruthPoint:
+    """The point that says what an actor is: the first where it does something of its own kind."""
+    return next((point for point in points if str(point.behaviour) in _KINDS), points[0])
 
 
 def own_units(detections: Iterable[Detection], known_s: float) -> list[Actor]:

@@ -201,6 +201,38 @@ def test_kinds_have_lines_of_their_own(site: Site) -> None:
     assert (event["alerted"], event["median_delay_s"], event["class_right"]) == (1, 15.0, 1.0)
 
 
+def test_who_comes_walking_and_then_digs_is_a_digger_and_should_be_called_one(site: Site) -> None:
+    truth = [
+        *walk("d1", 0, 20),
+        *points(
+            "d1",
+            [(float(t), 0.0, 20.0) for t in range(21, 90)],
+            behaviour=Behaviour.DIG,
+            object_class=ObjectClass.DIGGING,
+        ),
+    ]
+    found = scored(judged(site, truth, [alert("a", 60.0, 0.0, 20.0, object_class="digging")]))
+    assert list(found["by_class"]) == ["digging"]
+    assert found["class_right"] == 1.0
+    assert found["confusion"] == {"digging": {"digging": 1}}
+
+
+def test_deer_and_farmer_that_the_truth_has_out_of_reach_still_explain_alerts(site: Site) -> None:
+    truth = [
+        *walk("deer", 0, 100, actor_class="animal", near=None),
+        *walk("farmer", 0, 100, east=1_000.0, lawful=True, near=None),
+        *walk("w1", 0, 100, east=2_000.0, near=None),
+    ]
+    alerts = [
+        alert("a", 30.0, 0.0, 30.0, object_class="animal", severity=Severity.LOW),
+        alert("b", 31.0, 1_000.0, 31.0),
+        alert("c", 32.0, 2_000.0, 32.0),
+    ]
+    run = judged(site, truth, alerts)
+    assert verdicts(run) == ["named", "lawful", "causeless"]
+    assert scored(run)["crossings"] == 0
+
+
 def test_several_persons_may_be_called_a_group_or_a_person(site: Site) -> None:
     truth = walk("w1", 0, 100, count=4)
     for said, right in (("group", 1.0), ("person", 1.0), ("vehicle", 0.0)):
