@@ -105,11 +105,12 @@ def rain_tile(seed: int, columns: int) -> Tile:
 def gust_map(seed: int) -> NDArray[np.float32]:
     """Gusts over the land: shape (512, 512), cells of 25 m, circular, sigma 1.
 
-    The spectrum falls beyond the length scale as that of turbulence does (-5/3 along a line).
+    The spectrum falls beyond the length scale as von Karman's of turbulence does: -5/3 along a
+    line, -8/3 in the two dimensions of wave numbers.
     """
     wave = 2.0 * np.pi * np.fft.fftfreq(_GUST_CELLS, _GUST_CELL_M)
     square = wave[:, np.newaxis] ** 2 + wave[np.newaxis, : _GUST_CELLS // 2 + 1] ** 2
-    shape = (1.0 + square * _GUST_LENGTH_M**2) ** (-8.0 / 6.0)  # amplitude; -8/3 in two dimensions
+    shape = (1.0 + square * _GUST_LENGTH_M**2) ** (-8.0 / 12.0)  # of the amplitude: half of -8/3
     spectrum = np.fft.rfft2(seeded(seed, "gusts").normal(size=(_GUST_CELLS, _GUST_CELLS)))
     field = scipy.fft.irfft2(spectrum * shape, s=(_GUST_CELLS, _GUST_CELLS))
     field -= field.mean()
