@@ -136,7 +136,7 @@ def add_hum(
     Args:
         table: noise at growing distance, circular in time: shape (distance, time).
         step_m: from row to row of the table.
-        loss_share: this soil's loss by that of the table's soil.
+        loss_share: loss in this soil at the frequencies played, by that in the table.
         slowness: of the waves, s/m.
         loudness: velocity at 1 m, shape (time,), nm/s.
         pitch_hz: samples of the table a second.
