@@ -22,7 +22,8 @@ from sensors.simulators.streams import Stream, check_chainage
 from sensors.simulators.ways import along_border, back_and_forth
 
 FARTHEST_M = 25_000.0
-"""Waypoints farther than this from the border line are a slip of the pen."""
+"""Waypoints farther than this from the border line are a slip of the pen (assumed: beyond the 20 km
+that offsets may have, and any sensor's reach)."""
 
 
 class Cast:

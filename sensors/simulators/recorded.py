@@ -21,15 +21,17 @@ SHORTEST_S = 2.0
 """A recording shorter than this would drum when it is looped (assumed)."""
 
 MOST_BYTES = 1 << 30
-"""A loop larger than this is refused."""
+"""A loop larger than this is refused: half of the memory that the whole demo may take."""
 
 FADE_S = 2.0
-"""The loop's end fades into its beginning over this long, or a quarter of a short recording."""
+"""The loop's end fades into its beginning over this long, or a quarter of a short recording
+(assumed: eight periods of the lowest band that is listened to)."""
 
 FADE_CHANNELS = 10
-"""A copy fades into the next over so many channels, or a quarter of a narrow recording."""
+"""A copy fades into the next over so many channels, or a quarter of a narrow recording (assumed:
+wider than neighbours are alike)."""
 
-_CLIPPED = 0.001  # share of samples beyond int16 that is taken for a wrong unit
+_CLIPPED = 0.001  # share of samples beyond int16 that is taken for a wrong unit (assumed)
 
 
 @dataclass(frozen=True, eq=False)
