@@ -17,22 +17,11 @@ from sensors.simulators.aerial import airframe
 from sensors.simulators.gateway import to_ns
 from sensors.simulators.groups import Group
 from sensors.simulators.motion import FloatArray
+from sensors.simulators.passing import Passing
+from sensors.simulators.reach import fibre_reach_m
 from sensors.simulators.thermal import ThermalCamera
 from sensors.simulators.world import Snapshot, World
 from sensors.truth import CABLE_EVENT, TruthPoint
-
-# Footsteps as vendors of fibre sensing claim, about 10 m (Laser Focus World, 2019); vehicles and
-# trains assumed, nearer than they are heard.
-_FIBRE_REACH_M = {ActorClass.VEHICLE: 100.0, ActorClass.TRUCK: 100.0, ActorClass.TRAIN: 300.0}
-_FOOT_REACH_M = 10.0
-_UNNOTICED = {ActorClass.DRONE, ActorClass.BOAT}
-
-
-def fibre_reach_m(actor_class: ActorClass) -> float:
-    """Distance to the cable from which a fibre counts as near; 0 for whom it does not notice."""
-    if actor_class in _UNNOTICED:
-        return 0.0
-    return _FIBRE_REACH_M.get(actor_class, _FOOT_REACH_M)
 
 
 def truth(
@@ -43,7 +32,7 @@ def truth(
     What is done to a cable is one point, among those of the first step that is not before it. Own
     forces that patrol without being actors of the scene are not in it: they say themselves where
     they are. Of a group each member's place is told, and sensors are near that have any of them in
-    reach.
+    reach. Traffic beside the cables is in it too: lawful, or a train.
 
     Args:
         scene: what happens.
@@ -58,7 +47,7 @@ def truth(
         SceneError: what the scene names and the site does not have.
     """
     world = World(scene, site)
-    near = _Near(world)
+    near, passing = _Near(world), Passing(world)
     begin_ns = scene.start_ns if start_ns is None else start_ns
     events = deque(sorted(enumerate(scene.cable_event), key=lambda one: one[1].t_s))
     step = 0
@@ -69,6 +58,7 @@ def truth(
             yield _event_point(world, *events.popleft(), begin_ns)
         for group in world.cast.between(t_s, t_s):
             yield _point(world, near, group, t_s, begin_ns)
+        yield from passing.points(t_s, begin_ns)
     for event in events:  # after the last whole step
         yield _event_point(world, *event, begin_ns)
 

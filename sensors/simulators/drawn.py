@@ -21,8 +21,8 @@ from geo.errors import SceneError
 from geo.site import Site
 from sensors.scenes import Actor, ActorClass, Behaviour, Fault, Scene, Weather
 from sensors.scenes.kinds import FaultKind
-from sensors.simulators.course import fibre_reach_m
 from sensors.simulators.motion import seeded
+from sensors.simulators.reach import fibre_reach_m
 
 WITHIN_M = 2_500.0
 """A camera of 2 km range and a radar see what happens."""

@@ -1,8 +1,8 @@
 """Roads and railways that run beside the cable at places, and who drives there.
 
 Which cables have one, where and how far off is drawn from the scene's seed and the cable: another
-seed is another land. What drives there is noise to a border: it is lawful, and no actor of the
-scene, so the truth does not name it.
+seed is another land. What drives there is noise to a border: it is lawful and no actor of the
+scene; the truth names it (:mod:`.passing`).
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ def test_truth_of_an_endless_scene_goes_on_with_new_crossings(site: Site) -> Non
 
 def test_an_event_after_the_last_whole_step_is_in_the_truth(site: Site) -> None:
     scene = parse(
-        'name = "cut"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 12.6\n'
+        'name = "cut"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nroads = false\nduration_s = 12.6\n'
         '[[cable_event]]\nat_cable = "fibre-3"\ndistance_m = 900.0\nt_s = 12.3\nkind = "cut"\n'
     )
     for step_s in (1.0, 5.0):
@@ -65,7 +65,13 @@ def test_truth_is_written_as_lines_and_read_back(site: Site) -> None:
     assert list(read_truth(file.getvalue().splitlines())) == points
 
 
-HEAD = 'name = "a test"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 60\n'
+HEAD = """
+name = "a test"
+seed = 1
+start = 2026-03-01T01:00:00Z
+duration_s = 60
+roads = false
+"""
 DIGGER = """
 [[actor]]
 id = "d1"
