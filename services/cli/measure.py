@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.common import Json, SiteFile, interruptible, say
+from services.cli.inputs import file_given
+from services.cli.outputs import folder_option
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 def latency(
     seconds: Annotated[float, typer.Option(min=30.0, help="How long to measure.")] = 120.0,
-    data: Annotated[Path | None, typer.Option(help="Data folder; else a new one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(callback=folder_option, help="Data folder; else a new one.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """From receipt of the frame that decides to the alert at a listener, whole border running."""
@@ -57,7 +61,11 @@ def simulate(
 
 def noise(
     recording: Annotated[
-        list[Path] | None, typer.Argument(help="DAS files or single channels (.mseed).")
+        list[Path] | None,
+        typer.Argument(
+            help="DAS files or single channels (.mseed).",
+            callback=file_given("a DAS file or a single channel (.mseed)"),
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -94,7 +102,10 @@ def score(
         bool, typer.Option("--all", help="Drawn and committed scenes, and every case.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Leave scenes, truth, results and score.json here.")
+        Path | None,
+        typer.Option(
+            callback=folder_option, help="Leave scenes, truth, results and score.json here."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes at a time.")] = 2,
     site: SiteFile = None,
