@@ -104,9 +104,9 @@ def _read(line: str, number: int) -> TruthPoint:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise SceneError(f"{here}: wanted one JSON object a line ({error})") from error
+        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object") from error
     if not isinstance(row, dict):
-        raise SceneError(f"{here}: wanted one JSON object a line, not {row!r:.60}")
+        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object")
     unknown = sorted(row.keys() - KEYS)
     if unknown:
         raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(KEYS)}")

@@ -284,5 +284,5 @@ def test_a_wrong_value_of_truth_is_told_with_line_and_key(
 def test_a_broken_line_of_truth_is_told_with_its_number() -> None:
     with pytest.raises(SceneError, match="line 2: at is missing"):
         list(read_truth(["", "{}"]))
-    with pytest.raises(SceneError, match="line 1: wanted one JSON object a line"):
+    with pytest.raises(SceneError, match=r"line 1 is '\{': wanted one JSON object"):
         list(read_truth(["{"]))

@@ -71,7 +71,8 @@ def test_a_place_without_permission_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words, option = {**FILES, **FOLDERS}[name]
-    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs the tests may write anywhere
+    # Whoever runs the tests may write anywhere.
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
     assert "where you may not write" in refused(words, option, tmp_path / "new", capsys)
 
 
