@@ -121,19 +121,29 @@ def score(
 
     plan, name = shipped_seeds(), seed_set(seeds)
     cases = list(Case) if everything or case == ["all"] else [case_named(one) for one in case or ()]
+    if km_days is not None and not any(one.is_exposure for one in cases):
+        raise ConfigError("--km-days goes with --case calm or wind: it says how much exposure")
     if site is not None and (everything or not cases):
         raise ConfigError("--site goes with --case: drawn and committed scenes name their own")
+    # All of them before anything runs: a wrong number is told at once.
+    chosen = plan.chosen(name, scenes, first_seed) if everything or not cases else None
+    of_case = {
+        one: plan.chosen(
+            name,
+            scenes_for(km_days) if km_days is not None and one.is_exposure else scenes,
+            first_seed,
+            one,
+        )
+        for one in cases
+    }
     figures: dict[str, Any] = {"machine": machine()}
-    if everything or not cases:
-        chosen = plan.chosen(name, scenes, first_seed)
+    if chosen is not None:
         figures = measure(chosen, plan, out, jobs, reference=reference, say=say)
-    if cases:
+    if of_case:
         figures["cases"] = {}
-    for one in dict.fromkeys(cases):
-        wanted = scenes_for(km_days) if km_days is not None and one.is_exposure else scenes
-        chosen = plan.chosen(name, wanted, first_seed, one)
+    for one, drawn in of_case.items():
         where = None if out is None else out / "cases" / one
-        figures["cases"][str(one)] = measure_case(one, chosen, where, jobs, say, site)
+        figures["cases"][str(one)] = measure_case(one, drawn, where, jobs, say, site)
     if out is not None:
         text = json.dumps(figures, indent=1) + "\n"
         (out / "score.json").write_text(text, encoding="utf-8")

@@ -157,3 +157,14 @@ def test_what_is_no_case_is_told() -> None:
     with pytest.raises(ConfigError, match="--case is 'swim': wanted all, or one of walk"):
         case_named("swim")
     assert run(["bench", "score", "--site", "short.toml"]) == 2
+    assert run(["bench", "score", "--case", "walk", "--km-days", "1"]) == 2
+
+
+def test_more_scenes_than_there_are_seeds_is_told_before_anything_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["bench", "score", "--case", "cut", "--case", "walk", "--scenes", "200"]
+    assert run(given) == 2
+    told = capsys.readouterr().err
+    assert "--scenes is 200: wanted at most 14" in told
+    assert "case cut" not in told
