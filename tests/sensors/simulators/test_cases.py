@@ -12,6 +12,7 @@ from sensors.scenes import Scene, parse, write
 from sensors.simulators.cases import CLEAR_M, LEAD_S, Case, draw_case
 from sensors.simulators.course import truth
 from sensors.simulators.fibre import normally_coupled
+from sensors.simulators.noise import Noise, badly_coupled
 from sensors.simulators.roads import ways
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "default.toml"
@@ -28,8 +29,10 @@ def drawn(case: Case, seed: int = 5) -> Scene:
     return draw_case(case, seed, site())
 
 
-def away_m(scene: Scene) -> dict[str, np.ndarray]:
+@cache
+def away_m(case: Case, seed: int = 5) -> dict[str, np.ndarray]:
     """For each actor its distances to the cable, second by second; roads are left out."""
+    scene = drawn(case, seed)
     scene = scene.model_copy(update={"roads": False})
     row = site().sensor(scene.sensors[0])
     cable = site().cable(str(row.cable))
@@ -60,7 +63,7 @@ def test_a_seed_gives_one_scene_that_can_be_written(case: Case) -> None:
     ],
 )
 def test_crossings_come_as_near_as_the_case_says(case: Case, least: float, most: float) -> None:
-    nearest = np.array([some.min() for some in away_m(drawn(case)).values()])
+    nearest = np.array([some.min() for some in away_m(case).values()])
     assert nearest.size >= 8
     assert (nearest >= least).all()
     # A vehicle's second is many metres long.
@@ -68,7 +71,7 @@ def test_crossings_come_as_near_as_the_case_says(case: Case, least: float, most:
 
 
 def test_who_goes_parallel_stays_at_five_metres_for_a_minute() -> None:
-    for some in away_m(drawn(Case.PARALLEL)).values():
+    for some in away_m(Case.PARALLEL).values():
         assert some.size >= 55
         assert 4.5 < np.median(some) < 5.1
 
@@ -76,7 +79,7 @@ def test_who_goes_parallel_stays_at_five_metres_for_a_minute() -> None:
 def test_vehicles_of_both_kinds_go_across_and_along() -> None:
     scenes = [drawn(Case.VEHICLE, seed) for seed in range(5, 9)]
     assert {str(one.actor_class) for s in scenes for one in s.actor} == {"vehicle", "truck"}
-    ranges = np.array([some.max() for s in scenes for some in away_m(s).values()])
+    ranges = np.array([a.max() for n in range(5, 9) for a in away_m(Case.VEHICLE, n).values()])
     assert np.count_nonzero(ranges > 100.0) > 5
     assert np.count_nonzero(ranges < 60.0) > 5
 
@@ -90,15 +93,12 @@ def test_crossings_are_at_normal_coupling_far_apart_and_late(case: Case) -> None
         normal = normally_coupled(seed, row.id, cable)
         channels = cable.channel_distance(np.arange(normal.size))
         places = []
+        of: dict[str, list[tuple[float, float]]] = {}
+        for point in truth(scene, site(), 5.0):
+            of.setdefault(point.actor, []).append((point.east_m, point.north_m))
         for actor in scene.actor:
             assert actor.begins_s >= LEAD_S
-            east, north = np.array(
-                [
-                    (point.east_m, point.north_m)
-                    for point in truth(scene, site(), 5.0)
-                    if point.actor == actor.id
-                ]
-            ).T
+            east, north = np.array(of[actor.id]).T
             along, aside = cable.nearest(east, north)
             places.append((east.mean(), north.mean()))
             if case in {Case.WALK, Case.DIG, Case.CRAWL}:
@@ -115,6 +115,14 @@ def test_some_channels_are_not_normal() -> None:
     normal = normally_coupled(5, "fibre-1", cable)
     coils = 2 * len(cable.calibration.coils)
     assert coils <= np.count_nonzero(~normal) <= coils + 3 * 20
+
+
+def test_channels_said_to_be_badly_coupled_are_those_that_hear_less() -> None:
+    channels = 3_825
+    bad = badly_coupled(5, "fibre-1", channels)
+    coupling = Noise(5, "fibre-1", np.zeros((channels, 2)), 10.0).coupling
+    assert 20 <= np.count_nonzero(bad) <= 60
+    assert np.median(coupling[bad]) < 0.5 * np.median(coupling[~bad])
 
 
 def test_cuts_are_anywhere_on_any_cable() -> None:
