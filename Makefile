@@ -29,8 +29,9 @@ unit:
 system:
 	$(BIN)/pytest -m "system or browser"
 
-# Long statistics over drawn and committed scenes; SCORE='--seeds tuning --scenes 30' for a look.
-SCORE ?= --seeds figures
+# Long statistics over drawn and committed scenes, and every case; for a look
+# SCORE='--seeds tuning --scenes 30', or SCORE='--case walk --scenes 3'.
+SCORE ?= --seeds figures --all
 
 score: setup
 	$(BIN)/straja bench score $(SCORE) --out build/score

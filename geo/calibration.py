@@ -21,7 +21,7 @@ from geo.crs import FloatArray
 from geo.errors import GeometryError
 
 DISTANCE_SIGMA_SHARE = 0.002
-"""Growth of sigma with the distance to the nearest tap: 0.2 %, assumed (notes on fibre)."""
+"""Growth of sigma with the distance to the nearest tap: 0.2 % (assumed)."""
 
 MAX_STRETCH = 1.02
 """Route metres that a metre of run can cover at most: 1 and the survey's error, assumed."""

@@ -16,7 +16,7 @@ from geo.errors import GeometryError
 FloatArray = NDArray[np.float64]
 
 PLANE_CRS = "EPSG:32634"
-"""UTM zone 34N, chosen in the notes on the border: 20.2-22.7 E lie in it."""
+"""UTM zone 34N, 18-24 E: the border's 20.2-22.7 E lie in it."""
 
 WGS84_CRS = "EPSG:4326"
 

@@ -32,7 +32,7 @@ ROUTE_OFFSET_M = 20.0
 CHANNEL_SPACING_M = 10.0
 SLACK_M = 20.0
 SPLICE_EACH_M = 1_000.0
-TAP_SIGMA_M = 2.5  # a quarter of a channel (notes on fibre: 0.25-0.5 channel)
+TAP_SIGMA_M = 2.5  # assumed: a quarter of a channel, as a tap's energy is centred
 CAMERA_EACH_KM = 5.0
 CAMERA_OFFSET_M = 150.0  # assumed
 CAMERA_AIM_M = 1_000.0  # assumed: each looks along the border at a point this far on
@@ -41,7 +41,7 @@ GEOID_HEIGHT_M = 43.0  # assumed, +-3 m over the area
 
 # 50 mm lens, 12 um pixels: 50e-3 / 12e-6 pixels.
 _LENS = {"width_px": 640, "height_px": 512, "focal_length_px": 4166.7}
-_CAMERA_RANGE_M = 1_979.0  # a person detected at 50 % (Johnson), notes on thermal cameras
+_CAMERA_RANGE_M = 1_979.0  # a person (0.95 m) has the 2 pixels of detection at 50 % (Johnson)
 
 _HEADER = """\
 The default site of Straja: Romania's border with Serbia, fibre over chainage 0-{end:g} km.

@@ -30,13 +30,15 @@ class TruthPoint:
         actor: its id; one of many crossings has its number behind.
         actor_class: what it is; ``cable_event`` where something is done to a cable.
         object_class: what a sensor at its best would report.
-        count: how many belong to it; the place is that of the first one.
-        near: names of sensors in whose reach it was, in the site's order.
+        count: how many belong to it; the place is that of the first one, who leads.
+        near: names of sensors in whose reach any of them was, in the site's order.
         behaviour: what it does; None for a cable event.
         lawful: whether it may be there without being one of ours.
         event: what is done to a cable; one point, when it happens.
         cable: to which cable.
         distance_m: at which cable distance.
+        others_m: places (east_m, north_m) of the others that belong to it, in the same order at
+            all times; None where they are not known or there are none.
     """
 
     at_ns: int
@@ -57,13 +59,14 @@ class TruthPoint:
     event: CableEventKind | None = None
     cable: str | None = None
     distance_m: float | None = None
+    others_m: tuple[tuple[float, float], ...] | None = None
 
 
 _NAMES = {"at_ns": "at", "actor_class": "class"}
 KEYS = {_NAMES.get(one.name, one.name): one.name for one in dataclasses.fields(TruthPoint)}
 """Keys of a line of truth, and the fields that they are."""
 _CABLE_KEYS = ("event", "cable", "distance_m")
-_MAY_MISS = {"behaviour", "lawful", *_CABLE_KEYS}
+_MAY_MISS = {"behaviour", "lawful", "others_m", *_CABLE_KEYS}
 _POINT = TypeAdapter(TruthPoint)
 
 
@@ -76,6 +79,8 @@ def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
         if point.event is None:
             for key in _CABLE_KEYS:
                 del row[key]
+        if point.others_m is None:
+            del row["others_m"]
         file.write(json.dumps(row, sort_keys=True) + "\n")
         count += 1
     return count
@@ -84,7 +89,7 @@ def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
 def read_truth(file: Iterable[str]) -> Iterator[TruthPoint]:
     """Read what :func:`write_truth` wrote, or a hand wrote in its form.
 
-    Behaviour, lawful and the keys of cable events may be left out.
+    Behaviour, lawful, the others' places and the keys of cable events may be left out.
 
     Raises:
         SceneError: naming line and key of what cannot be read.
@@ -99,9 +104,9 @@ def _read(line: str, number: int) -> TruthPoint:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise SceneError(f"{here}: wanted one JSON object a line ({error})") from error
+        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object") from error
     if not isinstance(row, dict):
-        raise SceneError(f"{here}: wanted one JSON object a line, not {row!r:.60}")
+        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object")
     unknown = sorted(row.keys() - KEYS)
     if unknown:
         raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(KEYS)}")
@@ -123,5 +128,10 @@ def _read(line: str, number: int) -> TruthPoint:
         raise SceneError(
             f"{here}: class is {point.actor_class!r} and event {point.event!r}: wanted an event "
             f"(cut, bend, disconnect) with class {CABLE_EVENT!r}, and with no other"
+        )
+    if len(point.others_m or ()) >= max(point.count, 1):
+        raise SceneError(
+            f"{here}: others_m has {len(point.others_m or ())} places and count is {point.count}: "
+            "wanted one at most for each that belongs to it but the first"
         )
     return point

@@ -78,7 +78,7 @@ _CLASS_MPS = {
 }
 _ANIMAL_RUNS_MPS = 20.0
 _SHUFFLES_MPS = 1.0
-"""Who stands, digs, saws or taps may still move a little between its waypoints."""
+"""Who stands, digs, saws or taps may still move a little between its waypoints (assumed)."""
 
 
 def check_pair(actor_class: ActorClass, behaviour: Behaviour) -> None:

@@ -23,6 +23,7 @@ class Table(BaseModel):
     )
 
 
+# Limits refuse slips of the pen; nothing at this border is larger (assumed).
 Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
 Chainage = Annotated[float, Field(ge=0.0, le=1_000_000.0)]
 Offset = Annotated[float, Field(ge=-20_000.0, le=20_000.0)]

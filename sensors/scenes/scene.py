@@ -43,7 +43,7 @@ class Scene(Table):
         own_forces: the site's patrols, vehicles, boats and drones move along the border and say
             where they are.
         roads: lawful traffic on the roads and railways that the fibre simulator draws beside the
-            cables at places; it is noise and stands in no truth.
+            cables at places; it is no actor of the scene, but its truth names it.
     """
 
     name: str = Field(min_length=1, max_length=200)

@@ -21,8 +21,8 @@ from sensors.simulators.motion import Body, seeded
 from sensors.simulators.world import World
 
 HEARD_M = 20_000.0
-"""VHF over water between low antennas: 4.1 (sqrt 10 + sqrt 4) km, halved by the river's bends
-(assumed)."""
+"""VHF over water between antennas of 10 and 4 m: 4.12 (sqrt 10 + sqrt 4) km to the horizon with
+standard refraction, 21 km (assumed)."""
 
 LOST = 0.05
 """Share of messages that collide or fade (assumed)."""
@@ -30,7 +30,7 @@ LOST = 0.05
 _STATIC_S = 360.0
 """Name and size each six minutes: ITU-R M.1371-5, table 1."""
 
-_KNOT = 1_852.0 / 3_600.0
+_KNOT = 1_852.0 / 3_600.0  # m/s: a nautical mile an hour (ISO 80000-3)
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,9 @@ from sensors.simulators.motion import Body, FloatArray, Path
 from sensors.simulators.streams import Stream, check_chainage
 from sensors.simulators.ways import along_border, back_and_forth
 
-__all__ = ["Cast", "Group", "own_vehicle"]
-
 FARTHEST_M = 25_000.0
-"""Waypoints farther than this from the border line are a slip of the pen."""
+"""Waypoints farther than this from the border line are a slip of the pen (assumed: beyond the 20 km
+that offsets may have, and any sensor's reach)."""
 
 
 class Cast:

@@ -18,7 +18,8 @@ from sensors.simulators.motion import seeded
 from sensors.simulators.tiles import BLOCK, SPARE_COLUMNS, TILE_RATE_HZ
 
 BEND_DB = (0.2, 1.0)
-"""Loss of a bend that lets somebody listen in, one way (field notes); both ways count."""
+"""Loss of a bend that lets somebody listen in, one way; both ways count (assumed: 0.2 dB lets out
+5 % of the light, which a receiver can use; who takes more is seen at the far end)."""
 
 HANDS = 800.0
 """Hands that hold the cable, root mean square on its gauge, nanostrain/s (assumed)."""
@@ -29,7 +30,7 @@ BLOW = 8_000.0
 _LEAD_S = {"cut": 3.0, "bend": 5.0, "disconnect": 0.0}  # hands before it (assumed)
 _AFTER_S = {"cut": 0.0, "bend": 3.0, "disconnect": 0.0}  # and after it (assumed)
 _REACH = 8  # channels on each side; the cable passes a jerk on over 30 m (e-fold, assumed)
-_EMPTY_ROWS = 1_000
+_EMPTY_ROWS = 1_000  # 2 s, from which each block takes a stretch by chance
 
 
 @lru_cache(maxsize=2)
@@ -112,6 +113,7 @@ class Damage:
         t = t_s + np.arange(BLOCK) / TILE_RATE_HZ - event.t_s
         busy = (t >= -_LEAD_S[event.kind]) & (t < _AFTER_S[event.kind])
         draw = seeded(self._seed, "hands", self._sensor, number, block)
+        # Below some 60 Hz, in a slow rhythm; the cut rings at 40 Hz for 0.06 s (all assumed).
         hands = np.convolve(draw.normal(size=BLOCK + 7), np.ones(8) / np.sqrt(8.0), mode="valid")
         heard = HANDS * hands * busy * (1.0 + np.sin(2.0 * np.pi * 0.7 * t)) / 1.2
         if event.kind == "cut":

@@ -16,10 +16,9 @@ from sensors.simulators.motion import seeded
 
 Float32 = NDArray[np.float32]
 
-_NOISE_FRAMES = 16
-_COLUMN_FRAMES = 512
-_FLICKER_FRAMES = 9
-_FLICKER_FIELDS = 8
+# Fields that are made once and moved about: so many that no two frames in a row are alike.
+_NOISE_FRAMES, _COLUMN_FRAMES, _FLICKER_FIELDS = 16, 512, 8
+_FLICKER_FRAMES = 9  # slow noise is new in each second (fitted to the clips)
 
 
 @dataclass(frozen=True)

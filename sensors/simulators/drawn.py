@@ -21,8 +21,8 @@ from geo.errors import SceneError
 from geo.site import Site
 from sensors.scenes import Actor, ActorClass, Behaviour, Fault, Scene, Weather
 from sensors.scenes.kinds import FaultKind
-from sensors.simulators.course import fibre_reach_m
 from sensors.simulators.motion import seeded
+from sensors.simulators.reach import fibre_reach_m
 
 WITHIN_M = 2_500.0
 """A camera of 2 km range and a radar see what happens."""
@@ -31,12 +31,12 @@ WINDOW_M = 250.0
 """Enough channels on each side for a detector's noise floor by neighbours."""
 
 _START = datetime(2026, 3, 1, 1, tzinfo=UTC)
-_MOST = 3
-_TRIES = 200
+_MOST = 3  # crossings of a scene
+_TRIES = 200  # to find a place, before a site is said to have none
 _KEEPS_OFF_M = 700.0
 """From border crossings, whose lawful zone is 300 m about a place that is itself uncertain."""
-_FROM_END_M = 600.0
-_ENDS_AFTER_S = 25.0
+_FROM_END_M = 600.0  # and from a cable's ends, more than its window
+_ENDS_AFTER_S = 25.0  # so that what is noticed late is still told
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sensors.simulators.stray import Outline
 from sensors.simulators.world import Snapshot
 
 _NEAREST_M = 5.0
+"""Who is nearer along the line of sight is not drawn (assumed)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Eye:
         pitch_deg: float,
         roll_deg: float = 0.0,
     ) -> None:
-        """Build its axes, as in the field notes: forward, right, up."""
+        """Build its axes: forward, right, up; turned by yaw, then pitch, then roll."""
         self._east, self._north, self.up_m, self.lens = east_m, north_m, up_m, lens
         psi, theta, phi = np.deg2rad([yaw_deg, pitch_deg, roll_deg])
         self._forward = np.array(

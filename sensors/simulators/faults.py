@@ -13,6 +13,7 @@ import cbor2
 from sensors.messages import time_from_wire, time_to_text
 from sensors.scenes import Fault
 
+# As docs/scenes.md says what these faults do (assumed).
 SKEW_S = 30.0
 LATE_S = 2.0
 FLOOD = 20

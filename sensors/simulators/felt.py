@@ -167,7 +167,8 @@ class Felt:
             ground.add_hum(
                 hum_table(self._seed, voice.hum),
                 voice.hum.step_m,
-                soil.loss_s_per_m / SOILS[0].loss_s_per_m,
+                # The table's loss is that of its own frequencies; played faster, they lie higher.
+                voice.pitch * soil.loss_s_per_m / SOILS[0].loss_s_per_m,
                 1.0 / soil.nominal_mps,
                 loud @ shape,
                 HUM_RATE_HZ * voice.pitch,

@@ -19,7 +19,7 @@ from sensors.simulators.damage import Damage
 from sensors.simulators.felt import Felt, Presence
 from sensors.simulators.ground import GAUGE_M
 from sensors.simulators.motion import Body, FloatArray, Path, seeded
-from sensors.simulators.noise import Noise, ground_tile, instrument_tile
+from sensors.simulators.noise import Noise, badly_coupled, ground_tile, instrument_tile
 from sensors.simulators.recorded import Recorded, Tiling
 from sensors.simulators.restless import Restless
 from sensors.simulators.roads import Roads
@@ -28,9 +28,11 @@ from sensors.simulators.tiles import BLOCK
 from sensors.simulators.weather import Sky
 
 RATE_HZ = 500.0
+"""Samples a second: light needs 0.4 ms there and back over 40 km, which allows five times as many;
+500 keep what the ground passes on (assumed)."""
 
 SCALE = 1.0
-"""Nanostrain/s per count."""
+"""Nanostrain/s per count: a thirtieth of the least noise, and what wraps still fits into int16."""
 
 _SOIL_M = 2_000.0
 """Soils change along the route each so many metres in the mean (assumed)."""
@@ -99,7 +101,7 @@ class FibreSimulator:
         self.first_channel, self.channels = window or (0, channels)
         self._bodies = bodies
         ends = _gauge_ends(cable)
-        coils = np.hypot(*(ends[:, 2:4] - ends[:, 0:2]).T) < 0.5
+        coils = _in_coils(ends)
         middle = 0.5 * (ends[:, 0:2] + ends[:, 2:4])
         self._noise = Noise(seed, sensor, middle, self.spacing_m, coils, about.sky)
         self._recorded: Tiling | None = None
@@ -209,6 +211,17 @@ def _gauge_ends(cable: Cable) -> FloatArray:
     return np.column_stack(
         (near.east_m, near.north_m, far.east_m, far.north_m, dx / length, dy / length)
     )
+
+
+def normally_coupled(seed: int, sensor: str, cable: Cable) -> NDArray[np.bool_]:
+    """Which channels lie as a cable should: in no slack coil and no stretch of bad coupling."""
+    channels = cable.settings.channel_count
+    return ~(_in_coils(_gauge_ends(cable)) | badly_coupled(seed, sensor, channels))
+
+
+def _in_coils(ends: FloatArray) -> NDArray[np.bool_]:
+    """Where both ends of the gauge lie at one place, but for what a survey rounds."""
+    return np.asarray(np.hypot(*(ends[:, 2:4] - ends[:, 0:2]).T) < 0.5)
 
 
 def _soils(seed: int, sensor: str, channels: int, spacing_m: float) -> NDArray[np.int64]:

@@ -37,8 +37,9 @@ class Size:
         return self.length_m * abs(math.sin(turned_rad)) + self.width_m * abs(math.cos(turned_rad))
 
 
-# Critical sizes of person and vehicle are those of the field notes (Johnson, 0.95 and 2.3 m); the
-# others are the square root of the side view's area. Dimensions: an adult (Winter, Biomechanics),
+# The vehicle's critical size is that of NATO's standard target, 2.3 x 2.3 m (STANAG 4347); the
+# others are the square root of the side view's area, a person's that of 1.8 x 0.5 m, as vendors'
+# range tables take it. Dimensions: an adult (Winter, Biomechanics),
 # a roe deer or a small boar, a family car, a lorry of 18 t, a work boat, a locomotive or wagon
 # with 18 m between couplings (all assumed).
 _SIZES = {
@@ -94,12 +95,12 @@ class Warmth:
         """Work the temperatures out.
 
         Heat flows from skin through clothes or fur into the air; the outside takes the share that
-        the air's resistance has of both. Resistance of the air: 1 / (4.7 + 8.3 sqrt(v)) m2K/W,
-        radiation and forced convection (8.3 v^0.6 with v in m/s, ISO 7933; at least 0.3 m/s,
-        for who moves). Clothes: 1 clo (0.155 m2K/W) at 20 C and 0.05 clo more for each degree
-        colder, up to 3 (assumed). Winter fur 0.5 m2K/W, a third of it at head and legs
-        (assumed). Rain wets both: half the insulation, and evaporation cools by a third
-        (assumed).
+        the air's resistance has of both. Resistance of the air: 1 / (4.7 + 8.3 v^0.6) m2K/W,
+        radiation and forced convection (ASHRAE Handbook, Fundamentals, chapter Thermal comfort;
+        v in m/s, at least 0.3 for who moves). Clothes: 1 clo (0.155 m2K/W) at 20 C and 0.05 clo
+        more for each degree colder, up to 3 (assumed). Winter fur 0.5 m2K/W, a third of it at
+        head and legs (assumed). Rain wets both: half the insulation, and evaporation cools by a
+        third (assumed).
         """
         air = weather.temperature_c
         wet = weather.rain_mm_h > 0.5

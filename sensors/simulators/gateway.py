@@ -26,6 +26,8 @@ from sensors.wire import encode_json
 
 NS = 1_000_000_000
 HEARTBEAT_S = 10.0
+"""What a gateway says it will keep to (assumed)."""
+
 SOFTWARE = "straja simulator"
 _MEASURED = {Channel.FRAME, Channel.REPORT, Channel.POSE}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sensors.simulators.motion import FloatArray, seeded
 
-_WAVES = 48
+_WAVES = 48  # enough that their sum is normal
 
 
 class Wander:

@@ -11,12 +11,15 @@ COMPASS_SIGMA_DEG = 0.3
 """Of a compass of two antennas a metre apart, at one moment (assumed)."""
 
 COMPASS_BIAS_DEG = 0.5
-"""Standard deviation of its constant error: how the antennas are mounted (assumed; a degree
-already matters, field notes)."""
+"""Standard deviation of its constant error: how the antennas are mounted (assumed: 9 mm over
+the metre between them)."""
 
 _STANDS_MPS = 0.2
+"""Slower than this it stands, and faces where it came from (assumed)."""
+
 _COURSE_MPS = 0.5
-"""Below this the course over ground of a receiver without compass says nothing."""
+"""Below this the course over ground of a receiver without compass says nothing (assumed: ten times
+the error of its speed)."""
 
 
 class Carrier:

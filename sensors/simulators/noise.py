@@ -36,18 +36,21 @@ AMBIENT = 60.0
 night (assumed). The OptoDAS recording (sea bed) shows 170-900 in all."""
 
 LOSS_DB_PER_KM = 0.38
-"""Two ways through fibre of 0.19 dB/km (G.652.D data sheets); phase noise grows as the
-amplitude's square, which is the power, falls."""
+"""Two ways through fibre of 0.19 dB/km (G.652.D data sheets). A receiver with a local oscillator
+has constant noise, so phase noise grows as the light's amplitude, the root of its power, falls."""
 
 COMMON = 4.0
 """Laser phase noise common to all channels, root mean square, nanostrain/s (assumed)."""
 
 JOLTS_PER_HOUR = 4.0
 """Somebody works at the rack or a door slams: the laser and the reference coil shake, which all
-channels show at once (field notes; how often is assumed)."""
+channels show at once (assumed, with pitches of 8-60 Hz that die away in 0.05-0.3 s)."""
 
 JOLT = 40.0
 """Median height of a jolt, nanostrain/s (assumed); sigma of the logarithm 0.7."""
+
+BAD_DB = 10.0
+"""What a stretch of bad coupling takes off (assumed)."""
 
 COIL_COUPLING = 0.1
 """A slack coil hangs in its box: it hears a tenth of the ground, and no wave travels along it
@@ -264,19 +267,31 @@ def _ring(jolts: FloatArray, since_s: float) -> FloatArray:
     return out
 
 
-def _coupling(draw: np.random.Generator, channels: int) -> NDArray[np.float32]:
-    """How much of the ground's strain each channel feels, 0.1-1.5.
+def badly_coupled(seed: int, sensor: str, channels: int) -> NDArray[np.bool_]:
+    """Which channels lie in the stretches of bad coupling; slack coils are left aside."""
+    return _laid(seeded(seed, "channels", sensor), channels)[1] > 0
 
-    Installation changes the signal by up to 10 dB along a cable (field notes): a log-normal of
-    3 dB that is alike over about 50 m, and a stretch of bad coupling (-10 dB) of some 200 m each
-    10 km, as under a road or in a duct (assumed).
-    """
-    raw = np.convolve(draw.normal(size=channels + 4), np.ones(5) / np.sqrt(5.0), mode="valid")
-    decibel = 3.0 * raw[:channels]
-    for start in draw.integers(0, max(channels - 20, 1), max(channels // 1_000, 0)):
-        decibel[start : start + 20] -= 10.0
+
+def _coupling(draw: np.random.Generator, channels: int) -> NDArray[np.float32]:
+    """How much of the ground's strain each channel feels, 0.1-1.5."""
+    decibel, bad = _laid(draw, channels)
+    decibel -= BAD_DB * bad
     coupling: NDArray[np.float32] = np.clip(10.0 ** (decibel / 20.0), 0.1, 1.5).astype(np.float32)
     return coupling
+
+
+def _laid(draw: np.random.Generator, channels: int) -> tuple[FloatArray, NDArray[np.int64]]:
+    """How well the cable was laid: decibels by channel, and how many bad stretches lie there.
+
+    A log-normal of 3 dB that is alike over about 50 m, and a stretch of bad coupling of some 200 m
+    each 10 km, as under a road or in a duct (all assumed: backfill differs by trench and season,
+    and no survey of a cable like this one is at hand).
+    """
+    raw = np.convolve(draw.normal(size=channels + 4), np.ones(5) / np.sqrt(5.0), mode="valid")
+    bad = np.zeros(channels, dtype=np.int64)
+    for start in draw.integers(0, max(channels - 20, 1), max(channels // 1_000, 0)):
+        bad[start : start + 20] += 1
+    return 3.0 * raw[:channels], bad
 
 
 @nb.njit(cache=True, nogil=True)

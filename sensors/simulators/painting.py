@@ -13,7 +13,7 @@ from sensors.simulators.seeing import BLUR_PX
 _FINE_PER_M = 20.0
 """Limbs are drawn at least so finely before they are put into pixels."""
 
-_MARGIN_PX = 3
+_MARGIN_PX = 3  # six times the lens's blur
 _GRASS_SHARE = 0.35
 """Share of what is behind stalks that shows (assumed)."""
 

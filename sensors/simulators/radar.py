@@ -11,10 +11,10 @@ from sensors.simulators.motion import Body, FloatArray, seeded
 from sensors.simulators.world import Snapshot
 
 FREQUENCY_GHZ = 10.0
-"""X band, as most ground surveillance radars."""
+"""X band, as most ground surveillance radars (assumed)."""
 
 FALSE_ALARM = 1e-6
-"""In each cell (usual)."""
+"""In each cell (assumed; the order that textbooks take)."""
 
 REFERENCE_M2 = 10.0
 """A radar's stated range is that at which it finds a car in half of all scans (assumed)."""
@@ -45,7 +45,7 @@ BEAM_SIGMAS = 4.0
 _RANGE_CELL_SIGMAS = np.sqrt(12.0)
 """Length of a range cell: an even distribution over it has the stated error."""
 
-_ELEVATION_DEG = 10.0
+_ELEVATION_DEG = 10.0  # its beam's height, filled with rain (assumed)
 _SPEED_CELL_MPS = 0.15
 """Resolution in speed: 0.1 s on a target at 3 cm wavelength."""
 
@@ -62,7 +62,7 @@ PLANTS_PER_SCAN = 20.0
 RAIN_PER_SCAN = 0.05
 """Times the rain in mm/h, where the wind carries it along the line of sight (assumed)."""
 
-_TREES = 40
+_TREES = 40  # about it that move in the wind, out to half its range (assumed)
 _SPEED_SIGMA_MPS = 0.1
 """Error of the radial speed: a cell (assumed)."""
 

@@ -18,7 +18,8 @@ from sensors.simulators.thermal import GRASS_M, ThermalCamera
 from sensors.simulators.world import Snapshot, World
 
 FRAME_S = 1.0 / 9.0
-"""Nine frames a second: the rate of uncooled cameras that may be exported freely."""
+"""Nine frames a second: up to this uncooled cameras are not controlled (Wassenaar Arrangement,
+6.A.3.b.4, note)."""
 
 _BLOCK = 512
 """Frames after which the temporal filter is started anew, so that any frame can be made without
@@ -28,6 +29,7 @@ _WARM_UP = 64
 """Frames from which it is started: eight of its time constants."""
 
 _FAR_IN_A_SECOND_M = 100.0
+"""Faster than anything that may be in a scene."""
 
 
 class RawCamera:

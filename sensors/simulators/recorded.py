@@ -20,16 +20,22 @@ from sensors.simulators.tiles import BLOCK, TILE_RATE_HZ
 SHORTEST_S = 2.0
 """A recording shorter than this would drum when it is looped (assumed)."""
 
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 400.0, 100_000.0
+"""Brought to 500 Hz, a slower recording is silent above half its rate, where steps that are
+simulated over it would stand against nothing; a faster one is no interrogator's (assumed)."""
+
 MOST_BYTES = 1 << 30
-"""A loop larger than this is refused."""
+"""A loop larger than this is refused: half of the memory that the whole demo may take."""
 
 FADE_S = 2.0
-"""The loop's end fades into its beginning over this long, or a quarter of a short recording."""
+"""The loop's end fades into its beginning over this long, or a quarter of a short recording
+(assumed: eight periods of the lowest band that is listened to)."""
 
 FADE_CHANNELS = 10
-"""A copy fades into the next over so many channels, or a quarter of a narrow recording."""
+"""A copy fades into the next over so many channels, or a quarter of a narrow recording (assumed:
+wider than neighbours are alike)."""
 
-_CLIPPED = 0.001  # share of samples beyond int16 that is taken for a wrong unit
+_CLIPPED = 0.001  # share of samples beyond int16 that is taken for a wrong unit (assumed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +58,18 @@ class Recorded:
             name: of the recording, for messages.
 
         Raises:
-            SceneError: too short, too large, not finite, or not in nanostrain/s.
+            SceneError: too slow, too short, too large, not finite, or not in nanostrain/s.
         """
         given = np.asarray(samples)
+        if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+            raise SceneError(
+                f"{name} has {rate_hz:g} samples a second: wanted {LOWEST_RATE_HZ:g} to "
+                f"{HIGHEST_RATE_HZ:g}; take a recording of such a rate, not one decimated below it"
+            )
         if given.ndim != 2 or given.shape[1] < 1 or len(given) < SHORTEST_S * rate_hz:
             raise SceneError(
                 f"{name} holds {given.shape} (time, channel) at {rate_hz:g} Hz: wanted "
-                f"{SHORTEST_S:g} s or more of one channel or more"
+                f"{SHORTEST_S:g} s or more of one channel or more; take a longer one"
             )
         if given.size * 2.0 * TILE_RATE_HZ / rate_hz > MOST_BYTES:
             raise SceneError(
@@ -67,7 +78,11 @@ class Recorded:
             )
         made = given.astype(np.float32)
         if not np.isfinite(made).all():
-            raise SceneError(f"{name} holds values that are not finite: wanted none; cut them out")
+            channels = np.flatnonzero(~np.isfinite(made).all(axis=0))
+            raise SceneError(
+                f"{name} holds values that are not finite in {len(channels)} of {made.shape[1]} "
+                f"channels, the first of them {channels[0]}: wanted none; cut these out"
+            )
         made = made - made.mean(axis=0)
         ratio = Fraction(TILE_RATE_HZ / rate_hz).limit_denominator(1_000)
         if ratio != 1:

@@ -32,9 +32,9 @@ STEEPNESS = 1.5
 """Heights are distributed as a power law with this exponent, up to a hundredfold (assumed; sizes
 of noise bursts have no scale of their own)."""
 
-_KINDS = 48
-_SAMPLES = 1_024
-_RATE_HZ = 500.0
+_KINDS = 48  # shapes, so that two alike are rare
+_SAMPLES = 1_024  # 2 s, as long as the longest burst
+_RATE_HZ = 500.0  # the fibre's
 SECOND = 500
 """Samples for which bursts are drawn at once."""
 

@@ -1,8 +1,8 @@
 """Roads and railways that run beside the cable at places, and who drives there.
 
 Which cables have one, where and how far off is drawn from the scene's seed and the cable: another
-seed is another land. What drives there is noise to a border: it is lawful, and no actor of the
-scene, so the truth does not name it.
+seed is another land. What drives there is noise to a border: it is lawful and no actor of the
+scene; the truth names it (:mod:`.passing`).
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,10 @@ from sensors.simulators.motion import Body, FloatArray, Path, seeded
 ROAD_SHARE, RAILWAY_SHARE = 0.5, 0.25
 """Share of cables of some 37 km that have a road, or a railway, beside them (assumed)."""
 
-ROAD_M = (3_000.0, 6_000.0)
-RAILWAY_M = (4_000.0, 8_000.0)
+ROAD_M, RAILWAY_M = (3_000.0, 6_000.0), (4_000.0, 8_000.0)
 """How far they run along (assumed)."""
 
-ROAD_OFFSET_M = (40.0, 150.0)
-RAILWAY_OFFSET_M = (80.0, 250.0)
+ROAD_OFFSET_M, RAILWAY_OFFSET_M = (40.0, 150.0), (80.0, 250.0)
 """How far from the cable (assumed)."""
 
 CARS_A_DAY = 800.0
@@ -39,10 +37,14 @@ TRAINS_A_DAY = 8.0
 _HOURS = np.array([0.8, 0.5, 0.4, 0.4, 0.8, 2.0, 4.5, 6.5, 6.3, 5.6, 5.5, 5.6])
 _HOURS = np.concatenate((_HOURS, [5.7, 5.8, 6.2, 6.8, 7.2, 6.9, 5.8, 4.6, 3.6, 2.7, 2.0, 1.4]))
 _HOURS /= _HOURS.mean()
-_LOCAL_H = 2.0  # hours ahead of UTC, winter time left aside
+_LOCAL_H = 2.0  # hours ahead of UTC: Eastern European Time; summer time is left aside
 
 _SLOT_S = 300.0
+"""Drivers are drawn for so long at once."""
+
 _SPUR_M = 700.0
+"""How far inland a way begins and ends (assumed: beyond the reach of cars and trucks; a train
+begins within its own, faint)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ _FIELD_SCALES_M = (1.5, 6.0, 30.0, 150.0)
 _FIELD_KELVIN = (0.25, 0.35, 0.5, 0.7)
 """One sigma of each size, dry and calm."""
 
-_BUSHES = 60
+_BUSHES = 60  # in sight
 _BUSH_M = (1.0, 3.5)
 """Height; a bush is about as wide."""
 
@@ -32,6 +32,8 @@ _TREE_LINE_M = (1_200.0, 2_500.0)
 """Distance of the trees that stand before the horizon."""
 
 _TREE_M = (3.0, 12.0)
+"""Height of these."""
+
 _LEAF_KELVIN = 0.6
 """One sigma within a plant: its leaves see sky or soil."""
 

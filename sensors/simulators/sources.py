@@ -15,11 +15,13 @@ from sensors.simulators.world import World
 from sensors.topics import Channel
 
 QUIET_REPORT_EVERY = 10
-"""A camera that sees nothing says so each tenth look."""
+"""A camera that sees nothing says so each tenth look (assumed)."""
 
 AIS_EVERY_S = 2.0
-"""A boat's receiver hands on what it heard in so long."""
+"""A boat's receiver hands on what it heard in so long (assumed)."""
 
+# Vehicles and aircraft, whose pose places what they see, each second; who walks a beat saves
+# radio (assumed).
 _POSE_EVERY_S = {"vehicle": 1.0, "patrol": 5.0, "boat": 2.0, "aerial": 1.0}
 
 

@@ -21,8 +21,8 @@ RAIN_PER_HOUR = 0.1
 ANIMALS_PER_HOUR = 0.2
 """Foxes, hares, owls that are nobody's actor (assumed)."""
 
-_SLOT_S = 60.0
-_LONGEST_S = 30.0
+_SLOT_S = 60.0  # events are drawn for so long at once
+_LONGEST_S = 30.0  # plants 10 s, drops 3 s, an animal this (all assumed), as sizes and speeds below
 _SPOTS = 6
 """Bushes of one camera that move again and again (assumed)."""
 

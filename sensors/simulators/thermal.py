@@ -175,10 +175,6 @@ class ThermalCamera:
         """Give who is in view; at three times the nominal range a few percent are still seen."""
         return self.eye.looks(everyone, 3.0 * self._range)
 
-    def is_within(self, east_m: float, north_m: float, range_m: float) -> bool:
-        """Say whether a place lies within a distance of the camera."""
-        return bool(np.hypot(east_m - self._east, north_m - self._north) <= range_m)
-
     def near(self, everyone: Snapshot, margin_m: float) -> list[Body]:
         """Give who may come into view while nobody moves farther than a margin."""
         away = np.hypot(everyone.east_m - self._east, everyone.north_m - self._north)

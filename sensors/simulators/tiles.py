@@ -15,18 +15,25 @@ from sensors.simulators.motion import FloatArray, seeded
 Tile = NDArray[np.int16]
 
 BLOCK = 125
-"""Samples rendered at once, on absolute sample numbers: 0.25 s at 500 Hz."""
+"""Samples rendered at once, on absolute sample numbers: 0.25 s at 500 Hz, a usual frame."""
 
 PIECE = 1_000
-"""Samples after which a new piece of a tile sets in; a multiple of :data:`BLOCK`."""
+"""Samples after which a new piece of a tile sets in, 2 s; a multiple of :data:`BLOCK`."""
 
 TILE_ROWS = 2 * PIECE
+"""Circular: 4 s, so that half a hertz has two periods."""
+
 TILE_RATE_HZ = 500.0
+"""The fibre's."""
+
 SPARE_COLUMNS = 700
+"""A tile is so much wider than a cable: with its rows 1.4 million places from which to begin."""
+
 TILE_SIGMA = 512.0
 """Counts of a tile that stand for one standard deviation; clips at 64."""
 
 _CHUNK = 512
+"""Channels that are made at once: what is transformed stays in some ten megabytes."""
 
 Maker = Callable[[np.random.Generator, int], NDArray[np.float32]]
 """Makes noise of shape (TILE_ROWS, channel)."""

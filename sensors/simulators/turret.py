@@ -20,15 +20,14 @@ DWELL_S = 8.0
 SLEW_DEGPS = 30.0
 """How fast it turns (assumed; heavy heads do 30 to 60)."""
 
-_SEARCH_DEG = 70.0
-_SEARCH_S = 120.0
+_SEARCH_DEG, _SEARCH_S = 70.0, 120.0
 """Without a target it searches so far to each side and back in that time (assumed)."""
 
-ENCODER_SIGMA_DEG = 0.1
-LEVEL_SIGMA_DEG = 0.2
+ENCODER_SIGMA_DEG, LEVEL_SIGMA_DEG = 0.1, 0.2
 """Errors of its angles, and of the vehicle's levelling, one sigma (assumed)."""
 
 FARTHEST_M = 6_000.0
+"""Beyond this nobody is looked for (assumed)."""
 
 
 @dataclass(frozen=True)

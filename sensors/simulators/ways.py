@@ -8,15 +8,13 @@ from sensors.simulators.motion import Path
 _STEP_M = 250.0
 """Places of a way along the border: as often as the smoothed line may bend."""
 
-_STRAY_EVERY_S = 8.0
-_STRAY_M = 4.0
-_STRAY_KEEPS = 0.85
+_STRAY_EVERY_S, _STRAY_M, _STRAY_KEEPS = 8.0, 4.0, 0.85
 """An animal of a herd strays some metres and comes back within a minute (assumed)."""
 
 MOST_LEGS = 10_000
 """So often something may go there or back in one scene."""
 
-_MOST_STEPS = 20_000
+_MOST_STEPS = 20_000  # of a straying way, however long
 
 
 def along_border(site: Site, from_m: float, to_m: float, offset_m: float, speed_mps: float) -> Path:

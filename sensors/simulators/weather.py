@@ -45,23 +45,25 @@ WIND_TREES = 500.0
 depth of a cable (assumed). The excess of speed squared is taken, as the air's pressure goes."""
 
 GUSTS = 0.25
-"""Turbulence intensity: sigma of the speed by its mean, 0.2-0.3 over fields and hedges
-(wind engineering)."""
+"""Turbulence intensity: sigma of the speed by its mean; 10 m above the ground 1 / ln(10 / z0),
+which is 0.19 over fields (z0 = 0.05 m) and 0.29 over hedges and trees (0.3 m; EN 1991-1-4, 4.4)."""
 
-_GUST_CELL_M = 25.0
-_GUST_CELLS = 512
-_GUST_LENGTH_M = 150.0  # length scale of turbulence 10 m above rough ground (wind engineering)
+_GUST_CELL_M = 25.0  # plants under one gust; smaller ones are left out (assumed)
+_GUST_CELLS = 512  # the map repeats each 12.8 km
+_GUST_LENGTH_M = 150.0
+"""Of von Karman's spectrum: 1.34 times the integral length, which is 112 m (assumed; EN 1991-1-4,
+annex B, has 50-60 m at 10 m for strong wind)."""
 
 RAIN = 25.0
 """At 10 mm/h over the fields, root mean square, nanostrain/s. Drops are heard above 80 Hz from less
-than a metre, and burial takes off 8 dB each 0.1 m (The seismic signature of rain, Geophysics,
+than a metre, and burial takes off 8 dB each 0.1 m (The seismic signature of rain, Geophysics 82(5),
 2017): 32 dB at 0.4 m. What is left is assumed."""
 
 # Cover of the ground above the cable: how much of the wind it takes, and how much of the route has
 # it. Noise by wind grows with the height of the plants (The seismic record of wind in Alaska,
 # BSSA); figures assumed. Stretches are 300 m long in the mean.
 _COVER = ((0.15, 0.60), (0.45, 0.25), (1.0, 0.15))
-_COVER_M = 300.0
+_COVER_M = 300.0  # assumed
 
 
 def cover(draw: np.random.Generator, channels: int, spacing_m: float) -> NDArray[np.float32]:
@@ -90,7 +92,7 @@ def wind_tile(seed: int, columns: int) -> Tile:
 
 @lru_cache(maxsize=2)
 def rain_tile(seed: int, columns: int) -> Tile:
-    """Noise of drops: a hump about 110 Hz; few large drops among many small ones make the tails."""
+    """Noise of drops: a hump about 110 Hz (assumed); few large among many small make the tails."""
     frequency = frequencies()
     colour = np.exp(-0.5 * (np.log(np.maximum(frequency, 0.1) / 110.0) / 0.5) ** 2)
 
@@ -105,11 +107,12 @@ def rain_tile(seed: int, columns: int) -> Tile:
 def gust_map(seed: int) -> NDArray[np.float32]:
     """Gusts over the land: shape (512, 512), cells of 25 m, circular, sigma 1.
 
-    The spectrum falls beyond the length scale as that of turbulence does (-5/3 along a line).
+    The spectrum falls beyond the length scale as von Karman's of turbulence does: -5/3 along a
+    line, -8/3 in the two dimensions of wave numbers.
     """
     wave = 2.0 * np.pi * np.fft.fftfreq(_GUST_CELLS, _GUST_CELL_M)
     square = wave[:, np.newaxis] ** 2 + wave[np.newaxis, : _GUST_CELLS // 2 + 1] ** 2
-    shape = (1.0 + square * _GUST_LENGTH_M**2) ** (-8.0 / 6.0)  # amplitude; -8/3 in two dimensions
+    shape = (1.0 + square * _GUST_LENGTH_M**2) ** (-8.0 / 12.0)  # of the amplitude: half of -8/3
     spectrum = np.fft.rfft2(seeded(seed, "gusts").normal(size=(_GUST_CELLS, _GUST_CELLS)))
     field = scipy.fft.irfft2(spectrum * shape, s=(_GUST_CELLS, _GUST_CELLS))
     field -= field.mean()

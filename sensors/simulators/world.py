@@ -30,6 +30,7 @@ _BEATS = {
 _STANDS_EACH_M, _STANDS_S = 1_000.0, 600.0
 """A surveillance vehicle stands and watches for ten minutes, then drives on (assumed)."""
 
+# What each looks like to sensors (assumed: a surveillance vehicle is as large as a lorry).
 _CLASSES = {
     "patrol": ActorClass.VEHICLE,
     "vehicle": ActorClass.TRUCK,

@@ -6,31 +6,23 @@ few, and each is there for one thing.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from geo.default_site import default_site_path
 from geo.site import Site
 from sensors.scenes import write
-from sensors.simulators.course import truth
 from sensors.simulators.drawn import draw_scene
-from sensors.truth import write_truth
+from services.bench.cases import case_tables
 from services.bench.machine import machine
+from services.bench.runs import Make, Say, pair, run_all
 from services.bench.seeds import Seeds
-from services.run.inputs import load_scene, open_input, scene_site
-from services.run.processing import process
 from services.run.scenes import committed_scenes
-from services.run.scoring import TRUTH_FILE, Pair, score
+from services.run.scoring import score
 from services.score.table import table
-
-Say = Callable[[str], None]
-
-_SCENE_FILE = "scene.toml"
 
 
 def measure(
@@ -51,7 +43,7 @@ def measure(
     """
     with ExitStack() as stack:
         root = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        work = [
+        work: list[tuple[Path, Make]] = [
             (root / "drawn" / f"seed-{seed}", partial(_draw, seed, plan.difficulty(seed)))
             for seed in seeds
         ]
@@ -60,8 +52,8 @@ def measure(
             (root / "reference" / path.name.removesuffix("-scene.toml"), partial(_copy, path))
             for path in scenes
         ]
-        _run_all(work, jobs, say)
-        drawn = [_pair(folder) for folder, _ in work[: len(seeds)]]
+        run_all(work, jobs, say)
+        drawn = [pair(folder) for folder, _ in work[: len(seeds)]]
         figures: dict[str, Any] = {
             "seeds": f"{seeds[0]}-{seeds[-1]}" if seeds else "none",
             "machine": machine(),
@@ -77,37 +69,10 @@ def measure(
                 for level in plan.difficulties
             },
             "reference": {
-                folder.name: score([_pair(folder)])[0] for folder, _ in work[len(seeds) :]
+                folder.name: score([pair(folder)])[0] for folder, _ in work[len(seeds) :]
             },
         }
     return figures
-
-
-def _pair(folder: Path) -> Pair:
-    return Pair(folder.name, folder / TRUTH_FILE, folder)
-
-
-def _run_all(work: Iterable[tuple[Path, Callable[[Path], None]]], jobs: int, say: Say) -> None:
-    # Spawned, since numba's threads do not outlive a fork.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        done = [pool.submit(_one, folder, make) for folder, make in work]
-        for number, one in enumerate(done, start=1):
-            one.result()
-            if number % 10 == 0 or number == len(done):
-                say(f"{number} of {len(done)} scenes")
-
-
-def _one(folder: Path, make: Callable[[Path], None]) -> None:
-    """Make a scene in its folder, its truth, and what follows from it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _SCENE_FILE
-    make(path)
-    scene = load_scene(path)
-    site = Site.load(scene_site(scene, path))
-    with (folder / TRUTH_FILE).open("w", encoding="utf-8") as file:
-        write_truth(truth(scene, site), file)
-    source = open_input(path, None, "")
-    process(source.items(lambda _: None), source.site, folder, run=source.run, faults=source.faults)
 
 
 def _draw(seed: int, difficulty: float, path: Path) -> None:
@@ -122,9 +87,11 @@ def _copy(scene: Path, path: Path) -> None:
 
 def tables(figures: Mapping[str, Any]) -> str:
     """What was measured, for a person."""
-    parts = [f"drawn scenes, seeds {figures['seeds']}", table(figures["drawn"])]
-    for level, some in figures["by_difficulty"].items():
+    parts = []
+    if "drawn" in figures:
+        parts = [f"drawn scenes, seeds {figures['seeds']}", table(figures["drawn"])]
+    for level, some in figures.get("by_difficulty", {}).items():
         parts += [f"difficulty {level}", table(some)]
-    for name, some in figures["reference"].items():
+    for name, some in figures.get("reference", {}).items():
         parts += [f"scene {name}", table(some)]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *case_tables(figures.get("cases", {}))])

@@ -13,11 +13,12 @@ from scipy import ndimage, signal
 FloatArray = NDArray[np.float64]
 
 BANDS_HZ = ((4.0, 12.0), (12.0, 45.0), (45.0, 100.0))
-"""Bands of the detector below 100 Hz (field notes); higher ones many recordings do not have."""
+"""Bands of the fibre detector below 100 Hz; higher ones many recordings do not have."""
 
 SCORES = (4.0, 6.0, 8.0)
 WINDOW_S = 0.5
-"""Log band energy each half second, by running median and deviation (field notes)."""
+"""Log band energy each half second, by running median and deviation: some footsteps or a stab of a
+spade (assumed)."""
 
 RUNNING_S = 60.0
 """Of the running median; a shorter record is judged by its own median (assumed)."""

@@ -12,6 +12,7 @@ import typer
 
 from geo.errors import ConfigError
 from services.cli.common import Data, Json, SiteFile, say, site_of, table_progress
+from services.cli.inputs import file_given
 
 if TYPE_CHECKING:
     from services.storage.backup import Manifest
@@ -70,7 +71,13 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="File that `straja backup` wrote.", exists=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="File that `straja backup` wrote.",
+            callback=file_given("a file that `straja backup` wrote"),
+        ),
+    ],
     data: Data = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Give up what the database holds now.")

@@ -21,6 +21,7 @@ from services.cli.common import (
     say,
     site_of,
 )
+from services.cli.inputs import SCENE, file_given
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +62,10 @@ def run(
 def demo(
     data: Annotated[Path, typer.Option(help="Folder for all data; kept.")] = Path("straja-data"),
     scene: Annotated[
-        Path | None, typer.Option(help="Scene to play; the whole border if not given.")
+        Path | None,
+        typer.Option(
+            help="Scene to play; the whole border if not given.", callback=file_given(SCENE)
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=1.0, help="End after this time.")] = None,
     broker_host: Annotated[
@@ -103,7 +107,7 @@ def demo(
 
 
 def simulate(
-    scene: Annotated[Path, typer.Argument(help="Scene file.", exists=True, dir_okay=False)],
+    scene: Annotated[Path, typer.Argument(help="Scene file.", callback=file_given(SCENE))],
     broker: Broker = None,
     data: Data = None,
     speed: Annotated[float, typer.Option(min=0.01, help="1 is real time.")] = 1.0,

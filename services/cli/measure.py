@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from services.cli.common import Json, interruptible, say
+from services.cli.common import Json, SiteFile, interruptible, say
+from services.cli.inputs import file_given
+from services.cli.outputs import folder_option
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def latency(
     seconds: Annotated[float, typer.Option(min=30.0, help="How long to measure.")] = 120.0,
-    data: Annotated[Path | None, typer.Option(help="Data folder; else a new one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(callback=folder_option, help="Data folder; else a new one.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """From receipt of the frame that decides to the alert at a listener, whole border running."""
@@ -75,7 +79,11 @@ def fibre(
 
 def noise(
     recording: Annotated[
-        list[Path] | None, typer.Argument(help="DAS files or single channels (.mseed).")
+        list[Path] | None,
+        typer.Argument(
+            help="DAS files or single channels (.mseed).",
+            callback=file_given("a DAS file or a single channel (.mseed)"),
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -98,22 +106,66 @@ def score(
     reference: Annotated[
         bool, typer.Option(help="Score the committed scenes as well, each by itself.")
     ] = True,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only scenes of this case, such as walk or calm; again for more, or all."
+        ),
+    ] = None,
+    km_days: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Exposure of calm and wind: km of border times days."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Drawn and committed scenes, and every case.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Leave scenes, truth, results and score.json here.")
+        Path | None,
+        typer.Option(
+            callback=folder_option, help="Leave scenes, truth, results and score.json here."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes at a time.")] = 2,
+    site: SiteFile = None,
     json_: Json = False,
 ) -> None:
     """Draw scenes, process them, and score what was found of their crossings."""
+    from geo.errors import ConfigError
+    from sensors.simulators.cases import Case
+    from services.bench.cases import case_named, measure_case, scenes_for
+    from services.bench.machine import machine
     from services.bench.score import measure, tables
     from services.bench.seeds import seed_set, shipped_seeds
 
-    plan = shipped_seeds()
-    chosen = plan.chosen(seed_set(seeds), scenes, first_seed)
-    figures = measure(chosen, plan, out, jobs, reference=reference, say=say)
+    plan, name = shipped_seeds(), seed_set(seeds)
+    cases = list(Case) if everything or case == ["all"] else [case_named(one) for one in case or ()]
+    if km_days is not None and not any(one.is_exposure for one in cases):
+        raise ConfigError("--km-days goes with --case calm or wind: it says how much exposure")
+    if site is not None and (everything or not cases):
+        raise ConfigError("--site goes with --case: drawn and committed scenes name their own")
+    # All of them before anything runs: a wrong number is told at once.
+    chosen = plan.chosen(name, scenes, first_seed) if everything or not cases else None
+    of_case = {
+        one: plan.chosen(
+            name,
+            scenes_for(km_days) if km_days is not None and one.is_exposure else scenes,
+            first_seed,
+            one,
+        )
+        for one in cases
+    }
+    figures: dict[str, Any] = {"machine": machine()}
+    if chosen is not None:
+        figures = measure(chosen, plan, out, jobs, reference=reference, say=say)
+    if of_case:
+        figures["cases"] = {}
+    for one, drawn in of_case.items():
+        where = None if out is None else out / "cases" / one
+        figures["cases"][str(one)] = measure_case(one, drawn, where, jobs, say, site)
     if out is not None:
         text = json.dumps(figures, indent=1) + "\n"
         (out / "score.json").write_text(text, encoding="utf-8")
+        (out / "score.txt").write_text(tables(figures) + "\n", encoding="utf-8")
     print(json.dumps(figures) if json_ else tables(figures))
 
 

@@ -19,6 +19,8 @@ from services.cli.common import (
     progress,
     say,
 )
+from services.cli.inputs import INPUT, file_given
+from services.cli.outputs import folder_option
 
 Sensor = Annotated[
     str,
@@ -66,9 +68,12 @@ def register(app: typer.Typer) -> None:
 
 def process(
     source: Annotated[
-        Path, typer.Argument(help="Recording (.mcap), scene (.toml) or DAS file.", exists=True)
+        Path,
+        typer.Argument(
+            help="Recording (.mcap), scene (.toml) or DAS file.", callback=file_given(INPUT)
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Annotated[Path, typer.Option(callback=folder_option, help="Folder for the results.")],
     site: SiteFile = None,
     sensor: Sensor = "fibre-1",
     start: Start = None,
@@ -155,7 +160,11 @@ def record(
 
 def replay(
     file: Annotated[
-        Path, typer.Argument(help="Recording (.mcap), scene or DAS file.", exists=True)
+        Path,
+        typer.Argument(
+            help="Recording (.mcap), scene or DAS file.",
+            callback=file_given(INPUT),
+        ),
     ],
     run: Annotated[str, typer.Option(help="Name of the run; the service has the same --replay.")],
     factor: Annotated[str, typer.Option(help="1 is real time; any factor, or max.")] = "1",
@@ -245,7 +254,10 @@ def keep(
 def check(
     file: Annotated[
         Path | None,
-        typer.Argument(help="Site, scene or calibration file.", exists=True, dir_okay=False),
+        typer.Argument(
+            help="Site, scene or calibration file.",
+            callback=file_given("a site, a scene or a calibration (.toml)"),
+        ),
     ] = None,
     site: SiteFile = None,
     broker: Annotated[

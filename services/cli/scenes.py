@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from services.cli.common import Json, SiteFile, say, site_of
+from services.cli.inputs import SCENE, file_given
 from services.cli.offline import in_ns, moment
+from services.cli.outputs import file_option, new_file, result_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -23,8 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def truth(
-    source: Annotated[Path, typer.Argument(help="Scene (.toml).", exists=True, dir_okay=False)],
-    out: Annotated[Path, typer.Option(help="File to write, one JSON object a line.")],
+    source: Annotated[Path, typer.Argument(help="Scene (.toml).", callback=file_given(SCENE))],
+    out: Annotated[
+        Path, typer.Option(callback=file_option, help="File to write, one JSON object a line.")
+    ],
     step: Annotated[float, typer.Option(min=0.01, help="Seconds between points.")] = 1.0,
     start: Annotated[
         datetime | None,
@@ -66,6 +70,7 @@ def scene(
     from sensors.scenes import write
     from sensors.simulators.drawn import draw_scene
 
+    new_file(out, "--out") if count is None else result_folder(out, "--out")
     named = site or os.environ.get("STRAJA_SITE")
     where = site_of(site)
     crossings = 0

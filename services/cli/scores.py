@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.common import Json, SiteFile, say
+from services.cli.inputs import INPUT, RESULT, RESULTS, TRUTH, file_given, folder_given, path_given
+from services.cli.outputs import file_option, folder_option
 
 if TYPE_CHECKING:
     from sensors.messages import Mark
@@ -39,24 +41,38 @@ def register(app: typer.Typer) -> None:
 def score(
     truth: Annotated[
         list[Path] | None,
-        typer.Option(help="Truth of a run (JSON Lines); again for each --out-dir."),
+        typer.Option(
+            help="Truth of a run (JSON Lines); again for each --out-dir.",
+            callback=file_given(TRUTH),
+        ),
     ] = None,
     out_dir: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder that `straja process` wrote; may be given again."),
+        typer.Option(
+            help="Folder that `straja process` wrote; may be given again.",
+            callback=folder_given(RESULT),
+        ),
     ] = None,
     runs: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of such folders, each with its truth.jsonl."),
+        typer.Option(
+            help="Folder of such folders, each with its truth.jsonl.",
+            callback=folder_given("a folder of runs, each with its truth.jsonl"),
+        ),
     ] = None,
     mark: MarkName = None,
     site: SiteFile = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw space-time pictures into this folder.")
+        Path | None,
+        typer.Option(callback=folder_option, help="Draw space-time pictures into this folder."),
     ] = None,
     source: Annotated[
         list[Path] | None,
-        typer.Option("--input", help="For pictures with a waterfall: scene, recording, DAS file."),
+        typer.Option(
+            "--input",
+            help="For pictures with a waterfall: scene, recording, DAS file.",
+            callback=file_given(INPUT),
+        ),
     ] = None,
     sensor: Annotated[
         str, typer.Option(help="For a DAS file: the fibre sensor that it stands for.")
@@ -88,15 +104,24 @@ def score(
 def compare(
     before: Annotated[
         Path,
-        typer.Argument(help="Folder of a run, folder of runs, or saved score.", exists=True),
+        typer.Argument(
+            help="Folder of a run, folder of runs, or saved score.", callback=path_given(RESULTS)
+        ),
     ],
-    after: Annotated[Path, typer.Argument(help="Likewise.", exists=True)],
+    after: Annotated[Path, typer.Argument(help="Likewise.", callback=path_given(RESULTS))],
     truth: Annotated[
         list[Path] | None,
-        typer.Option(help="Truth of the runs, in order of their names; else their truth.jsonl."),
+        typer.Option(
+            help="Truth of the runs, in order of their names; else their truth.jsonl.",
+            callback=file_given(TRUTH),
+        ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(callback=file_option, help="Write a page to this file.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(callback=file_option, help="Write JUnit XML to this file.")
+    ] = None,
     delay_s: Annotated[float, typer.Option(min=0.0, help="An alert may come later by this.")] = 2.0,
     place_m: Annotated[float, typer.Option(min=0.0, help="And be farther off by this.")] = 10.0,
     missed: Annotated[int, typer.Option(min=0, help="So many may be newly missed.")] = 0,

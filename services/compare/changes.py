@@ -4,7 +4,8 @@ Runs are paired by name, crossings by their actor. Alerts that nobody wanted (wi
 for our own) are paired where they are near in time and place, each with one other at most and so
 that the sum of squared distances is least; those left over are new or have vanished. Without
 truth all alerts are compared so, and any difference beyond what is allowed counts as worse, since
-nobody can say which of both is right.
+nobody can say which of both is right. A run that one result alone has was compared with nothing,
+and the totals are then of different inputs: that fails, whichever result has it.
 """
 
 from collections import Counter
@@ -17,6 +18,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest
 
+from geo.errors import RecordingError
 from services.compare.outcome import (
     UNJUDGED,
     AlertOutcome,
@@ -38,6 +40,8 @@ class Kind(StrEnum):
     CROSSING_NEW = "crossing new in the truth"
     MISSED = "crossing newly missed"
     GAINED = "crossing gained"
+    DISMISSED = "crossing newly without an actionable alert"
+    ACTIONABLE = "crossing newly with an actionable alert"
     ALERT_NEW = "new alert without cause"
     ALERT_GONE = "vanished alert without cause"
     OWN_NEW = "new alert for our own"
@@ -59,6 +63,7 @@ _WORSE = frozenset(
         Kind.RUN_GONE,
         Kind.CROSSING_GONE,
         Kind.MISSED,
+        Kind.DISMISSED,
         Kind.ALERT_NEW,
         Kind.OWN_NEW,
         Kind.UNJUDGED_NEW,
@@ -69,6 +74,8 @@ _WORSE = frozenset(
     }
 )
 _DIFFERENT = frozenset({Kind.RUN_NEW, Kind.CROSSING_NEW})
+UNPAIRED = frozenset({Kind.RUN_GONE, Kind.RUN_NEW})
+"""Changes that say of a run that it was not compared."""
 _NEW = {"causeless": Kind.ALERT_NEW, "own_force": Kind.OWN_NEW, UNJUDGED: Kind.UNJUDGED_NEW}
 _GONE = {"causeless": Kind.ALERT_GONE, "own_force": Kind.OWN_GONE, UNJUDGED: Kind.UNJUDGED_GONE}
 
@@ -80,7 +87,8 @@ class Tolerances:
     Attributes:
         delay_s: an alert may come later by so much.
         place_m: and be farther from the truth by so much.
-        missed: so many crossings may be newly missed.
+        missed: so many crossings may be newly missed, and so many newly have alerts only that
+            nobody would act on.
         causeless: so many alerts that nobody wanted may be new (without truth: differ).
         moved: so many crossings may have later, so many farther and so many more alerts than that.
         pair_s: alerts are the same when they were raised so near in time.
@@ -106,7 +114,7 @@ class Change:
         after: in the second.
         at_ns: when it was; None where a whole run is meant.
         chainage_m: where.
-        fails: it is worse, and more of its like than allowed are.
+        fails: it is worse, and more of its like than allowed are; or its run has no other.
     """
 
     kind: Kind
@@ -132,9 +140,9 @@ class Comparison:
 
     Attributes:
         changes: by run, kind and time.
-        runs: names of the runs of either, with their crossings' actors.
-        chance: probability of a share of missed to gained crossings at least as uneven, were both
-            equally good (McNemar's exact test); 1 where none changed.
+        runs: names of the runs of either, with the actors of the crossings that were compared.
+        groups_missed: crossings that go together, counted as one, and are newly missed.
+        groups_gained: likewise gained.
     """
 
     before: Outcome
@@ -142,12 +150,24 @@ class Comparison:
     tolerances: Tolerances
     changes: tuple[Change, ...]
     runs: Mapping[str, tuple[str, ...]]
-    chance: float
+    groups_missed: int
+    groups_gained: int
 
     @property
     def is_worse(self) -> bool:
-        """Whether anything is worse than allowed."""
+        """Whether anything is worse than allowed, or a run was compared with nothing."""
         return any(change.fails for change in self.changes)
+
+    @property
+    def chance(self) -> float:
+        """Probability of a share of missed to gained at least as uneven, were both equally good.
+
+        McNemar's exact test, over those that go together: one alert accounts for all of them, so
+        they are found or missed as one, and counting each would be sure of too much. 1 where
+        none changed.
+        """
+        changed = self.groups_missed + self.groups_gained
+        return float(binomtest(self.groups_missed, changed).pvalue) if changed else 1.0
 
     def counts(self) -> dict[str, int]:
         """How many changes there are of each kind that occurs."""
@@ -156,35 +176,78 @@ class Comparison:
 
 
 def compare(before: Outcome, after: Outcome, tolerances: Tolerances) -> Comparison:
-    """Say what changed from ``before`` to ``after``."""
+    """Say what changed from ``before`` to ``after``.
+
+    Raises:
+        RecordingError: a run that has truth in one of them only.
+    """
     old, new = _by_name(before, after), {run.run: run for run in after.runs}
-    changes: list[Change] = []
-    for name in sorted(old.keys() | new.keys()):
-        if name not in new:
-            changes.append(Change(Kind.RUN_GONE, name, name, "there", "missing"))
-        elif name not in old:
-            changes.append(Change(Kind.RUN_NEW, name, name, "missing", "there"))
-        else:
-            changes += _crossings(name, old[name], new[name], tolerances)
-            changes += _alerts(name, old[name], new[name], tolerances)
+    both = sorted(old.keys() & new.keys())
+    _judged_alike(before, after, [(old[name], new[name]) for name in both])
+    changes = [
+        *(
+            Change(Kind.RUN_GONE, name, name, _size(old[name]), "missing")
+            for name in old.keys() - new
+        ),
+        *(
+            Change(Kind.RUN_NEW, name, name, "missing", _size(new[name]))
+            for name in new.keys() - old
+        ),
+    ]
+    for name in both:
+        changes += _crossings(name, old[name], new[name], tolerances)
+        changes += _alerts(name, old[name], new[name], tolerances)
     order = list(Kind)
     changes.sort(key=lambda one: (one.run, order.index(one.kind), one.at_ns or 0, one.subject))
-    missed = sum(one.kind is Kind.MISSED for one in changes)
-    gained = sum(one.kind is Kind.GAINED for one in changes)
-    both = [*old.values(), *new.values()]
+    turned = [_turned(old[name], new[name]) for name in both]
     return Comparison(
         before=before,
         after=after,
         tolerances=tolerances,
-        changes=tuple(_judged(changes, tolerances)),
+        changes=tuple(_failing(changes, tolerances)),
         runs={
-            name: tuple(
-                dict.fromkeys(c.actor for run in both if run.run == name for c in run.crossings)
-            )
+            name: _actors(old[name], new[name]) if name in both else ()
             for name in sorted(old.keys() | new.keys())
         },
-        chance=float(binomtest(missed, missed + gained).pvalue) if missed + gained else 1.0,
+        groups_missed=sum(missed for missed, _ in turned),
+        groups_gained=sum(gained for _, gained in turned),
     )
+
+
+def _judged_alike(
+    before: Outcome, after: Outcome, pairs: Sequence[tuple[RunOutcome, RunOutcome]]
+) -> None:
+    """Refuse to hold alerts with a verdict against alerts without one: all would differ."""
+    for old, new in pairs:
+        if old.judged != new.judged:
+            without, other = (before, after) if new.judged else (after, before)
+            raise RecordingError(
+                f"{without.name} has no truth for the run {new.run!r}, with which {other.name} was "
+                "judged: give that truth with --truth FILE, or lay it beside the run's alerts as "
+                "truth.jsonl"
+            )
+
+
+def _size(run: RunOutcome) -> str:
+    alerts = _alerts_text(len(run.alerts))
+    return f"{len(run.crossings)} crossings, {alerts}" if run.judged else alerts
+
+
+def _actors(old: RunOutcome, new: RunOutcome) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.actor for row in (*old.crossings, *new.crossings)))
+
+
+def _turned(old: RunOutcome, new: RunOutcome) -> tuple[int, int]:
+    """How many groups, as the second result has them, are newly missed, and how many gained."""
+    before = {row.actor: row.alerts > 0 for row in old.crossings}
+    was: dict[str, bool] = {}
+    now: dict[str, bool] = {}
+    for row in new.crossings:
+        if row.actor in before:
+            was[row.group] = was.get(row.group, False) or before[row.actor]
+            now[row.group] = now.get(row.group, False) or row.alerts > 0
+    missed = sum(was[group] and not now[group] for group in was)
+    return missed, sum(now[group] and not was[group] for group in was)
 
 
 def _by_name(before: Outcome, after: Outcome) -> dict[str, RunOutcome]:
@@ -194,10 +257,10 @@ def _by_name(before: Outcome, after: Outcome) -> dict[str, RunOutcome]:
     return {run.run: run for run in before.runs}
 
 
-def _judged(changes: Iterable[Change], tolerances: Tolerances) -> list[Change]:
+def _failing(changes: Iterable[Change], tolerances: Tolerances) -> list[Change]:
     changes = list(changes)
     allowed = {
-        **dict.fromkeys([Kind.MISSED], tolerances.missed),
+        **dict.fromkeys([Kind.MISSED, Kind.DISMISSED], tolerances.missed),
         **dict.fromkeys([Kind.ALERT_NEW, Kind.OWN_NEW], tolerances.causeless),
         **dict.fromkeys([Kind.UNJUDGED_NEW, Kind.UNJUDGED_GONE], tolerances.causeless),
         **dict.fromkeys([Kind.LATER, Kind.FARTHER, Kind.REPEATED], tolerances.moved),
@@ -206,7 +269,8 @@ def _judged(changes: Iterable[Change], tolerances: Tolerances) -> list[Change]:
     return [
         replace(
             change,
-            fails=change.effect == "worse" and count[change.kind] > allowed.get(change.kind, 0),
+            fails=change.kind in UNPAIRED
+            or (change.effect == "worse" and count[change.kind] > allowed.get(change.kind, 0)),
         )
         for change in changes
     ]
@@ -245,6 +309,11 @@ def _crossing(
         # Said once of those that go together.
         kind = Kind.REPEATED if new.alerts > old.alerts else Kind.FEWER
         yield change(kind, _alerts_text(old.alerts), _alerts_text(new.alerts))
+    if old.alerts and new.alerts and None not in {old.actionable, new.actionable}:
+        if old.actionable and not new.actionable:
+            yield change(Kind.DISMISSED, "actionable", "animal, train or weather only")
+        elif new.actionable and not old.actionable:
+            yield change(Kind.ACTIONABLE, "animal, train or weather only", "actionable")
     if old.delay_s is not None and new.delay_s is not None:
         more = new.delay_s - old.delay_s
         if abs(more) > tolerances.delay_s:

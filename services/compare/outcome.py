@@ -20,6 +20,8 @@ class CrossingOutcome(_Row):
 
     Attributes:
         alerts: times that an alert was raised for it, or for those it goes together with.
+        actionable: of these, the alerts that an operator would act on; None in a score that was
+            saved before this was told.
     """
 
     actor: str
@@ -28,6 +30,7 @@ class CrossingOutcome(_Row):
     enter_ns: int
     chainage_m: float
     alerts: int
+    actionable: int | None = None
     delay_s: float | None = None
     error_m: float | None = None
 
@@ -47,11 +50,16 @@ class AlertOutcome(_Row):
 
 
 class RunOutcome(_Row):
-    """One run."""
+    """One run.
+
+    Attributes:
+        judged: its alerts were matched with a truth; without one they have no verdict.
+    """
 
     run: str
     crossings: tuple[CrossingOutcome, ...] = ()
     alerts: tuple[AlertOutcome, ...] = ()
+    judged: bool = True
 
 
 class Outcome(_Row):

@@ -3,7 +3,7 @@
 from html import escape
 
 from services.compare.changes import Change, Comparison, Effect
-from services.compare.reports import change_row, figure_rows, verdict
+from services.compare.reports import chance_text, change_row, figure_rows, verdict
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -49,11 +49,14 @@ More than that, {rules.moved} crossings may have later ones, {rules.moved} farth
 {rules.moved} more of them; {rules.missed} crossings may be newly missed and {rules.causeless}
 alerts that nobody wanted may be new. Alerts are the same within {rules.pair_s:g} s and
 {rules.pair_m:g} m.</p>
-<p>Were both equally good, missed and gained crossings would be as uneven as here with probability
-{comparison.chance:.3g}.</p>
+<p>{_sentence(chance_text(comparison))}</p>
 </body>
 </html>
 """
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _figures(comparison: Comparison, before: str, after: str) -> str:

@@ -1,11 +1,12 @@
 """A comparison as a table, as values for JSON, and as JUnit XML for whoever runs it on a server."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from sensors.messages import time_to_text
-from services.compare.changes import Change, Comparison
+from services.compare.changes import UNPAIRED, Change, Comparison, Kind
 
 FIGURES = (
     ("crossings", 0),
@@ -13,6 +14,10 @@ FIGURES = (
     ("pd", 3),
     ("pd_low", 3),
     ("pd_high", 3),
+    ("actionable", 0),
+    ("pd_actionable", 3),
+    ("pd_actionable_low", 3),
+    ("pd_actionable_high", 3),
     ("median_delay_s", 2),
     ("median_error_m", 2),
     ("alerts_per_crossing", 2),
@@ -45,7 +50,7 @@ def change_row(change: Change) -> tuple[str, str, str, str, str, str, str]:
     """(effect, kind, run, subject, when and where, before, after)."""
     when = "" if change.at_ns is None else time_to_text(change.at_ns)[:19] + "Z"
     where = "" if change.chainage_m is None else f"km {change.chainage_m / 1_000.0:.3f}"
-    effect = "WORSE" if change.fails else change.effect
+    effect = change.effect.upper() if change.fails else change.effect
     return (
         effect,
         str(change.kind),
@@ -59,12 +64,36 @@ def change_row(change: Change) -> tuple[str, str, str, str, str, str, str]:
 
 def verdict(comparison: Comparison) -> str:
     """The one sentence that says it."""
-    if comparison.is_worse:
-        failing = sum(change.fails for change in comparison.changes)
-        return f"worse: {failing} changes are more than allowed"
+    failing = Counter(change.kind in UNPAIRED for change in comparison.changes if change.fails)
+    parts = []
+    if failing[False]:
+        parts.append(f"worse: {_changes_text(failing[False])} more than allowed")
+    if failing[True]:
+        parts.append(
+            f"{_runs_text(failing[True])} in one result only: process the same inputs for both"
+        )
+    if parts:
+        return "; ".join(parts)
     if comparison.changes:
         return "alike within tolerances, or better"
     return "alike"
+
+
+def _changes_text(count: int) -> str:
+    return "1 change is" if count == 1 else f"{count} changes are"
+
+
+def _runs_text(count: int) -> str:
+    return "1 run is" if count == 1 else f"{count} runs are"
+
+
+def chance_text(comparison: Comparison) -> str:
+    """What speaks for chance."""
+    return (
+        "of crossings, those that go together counted as one, "
+        f"{comparison.groups_missed} are newly missed and {comparison.groups_gained} gained: were "
+        f"both results equally good, that or more uneven has probability {comparison.chance:.3g}"
+    )
 
 
 def as_table(comparison: Comparison) -> str:
@@ -76,11 +105,8 @@ def as_table(comparison: Comparison) -> str:
     counts = ", ".join(f"{kind}: {count}" for kind, count in comparison.counts().items())
     if counts:
         parts.append(counts)
-    if comparison.chance < 1.0:
-        parts.append(
-            f"were both equally good, missed and gained would differ so much with probability "
-            f"{comparison.chance:.3g}"
-        )
+    if comparison.groups_missed or comparison.groups_gained:
+        parts.append(chance_text(comparison))
     return "\n\n".join([*parts, verdict(comparison)])
 
 
@@ -100,6 +126,8 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
         "worse": comparison.is_worse,
         "verdict": verdict(comparison),
         "counts": comparison.counts(),
+        "groups_missed": comparison.groups_missed,
+        "groups_gained": comparison.groups_gained,
         "chance": round(comparison.chance, 6),
         "figures": {
             name: [comparison.before.figures.get(name), comparison.after.figures.get(name)]
@@ -123,22 +151,20 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
 
 
 _OTHERS = "alerts that nobody wanted"
+_IN_BOTH = "run is in both results"
 
 
 def as_junit(comparison: Comparison) -> str:
     """JUnit XML: a suite for each run, a case for each crossing and one for unwanted alerts.
 
-    A case fails where something is worse than allowed; what else changed stands in its output.
+    A case fails where something is worse than allowed; what else changed stands in its output. A
+    run that one result alone has is one failing case: none of its crossings was compared.
     """
     suites = []
     for run, actors in comparison.runs.items():
         changes = [change for change in comparison.changes if change.run == run]
-        cases = [
-            _case(run, f"crossing {actor}", [c for c in changes if c.subject == actor])
-            for actor in actors
-        ]
-        rest = [change for change in changes if change.subject not in actors]
-        cases.append(_case(run, _OTHERS, rest))
+        alone = [_alone(change, comparison) for change in changes if change.kind in UNPAIRED]
+        cases = [_case(run, _IN_BOTH, alone, [])] if alone else _cases(run, actors, changes)
         failures = sum("<failure" in case for case in cases)
         suites.append(
             f"  <testsuite name={_attribute(run)} "
@@ -153,10 +179,21 @@ def as_junit(comparison: Comparison) -> str:
     )
 
 
-def _case(run: str, name: str, changes: Iterable[Change]) -> str:
-    changes = list(changes)
-    failing = [_line(change) for change in changes if change.fails]
-    others = [_line(change) for change in changes if not change.fails]
+def _cases(run: str, actors: Sequence[str], changes: Sequence[Change]) -> list[str]:
+    told = {f"crossing {one}": [c for c in changes if c.subject == one] for one in actors}
+    told[_OTHERS] = [change for change in changes if change.subject not in actors]
+    return [
+        _case(
+            run,
+            name,
+            [_line(change) for change in some if change.fails],
+            [_line(change) for change in some if not change.fails],
+        )
+        for name, some in told.items()
+    ]
+
+
+def _case(run: str, name: str, failing: Sequence[str], others: Sequence[str]) -> str:
     inside = ""
     if failing:
         text = "\n".join(failing)
@@ -165,6 +202,17 @@ def _case(run: str, name: str, changes: Iterable[Change]) -> str:
         inside += "      <system-out>" + _xml("\n".join(others)) + "</system-out>\n"
     head = f"    <testcase classname={_attribute(run)} name={_attribute(name)}"
     return f"{head}>\n{inside}    </testcase>\n" if inside else f"{head}/>\n"
+
+
+def _alone(change: Change, comparison: Comparison) -> str:
+    """Say of a run in one result only what was compared and what to do."""
+    there, away = comparison.before.name, comparison.after.name
+    if change.kind is Kind.RUN_NEW:
+        there, away = away, there
+    return (
+        f"the run {change.run!r} of {there} is not in {away}: nothing of it was compared; process "
+        "its input for both, or leave it out of both"
+    )
 
 
 def _line(change: Change) -> str:

@@ -1,8 +1,8 @@
 """Whether a track is one: sequential probability ratio test with learned clutter.
 
-Blackman and Popoli, "Design and Analysis of Modern Tracking Systems" (1999), section 6.2. The
-notes on tracking measured it against M of N: 20 false tracks instead of 1,520 at ten times the
-clutter, and a clutter rate wrong by 5x hardly matters.
+Blackman and Popoli, "Design and Analysis of Modern Tracking Systems" (1999), section 6.2. Unlike
+M of N it weighs how dense clutter is, and its threshold follows from the false tracks allowed; a
+clutter rate that is wrong counts by its logarithm only.
 """
 
 import math

@@ -19,11 +19,11 @@ class ClassMotion:
     """How one class moves.
 
     Attributes:
-        noise: spectral density of acceleration, m^2/s^3. Walking 0.3 and vehicles 3 are measured
-            (notes on tracking: GOSPA 418 to 384), the others assumed.
+        noise: spectral density of acceleration, m^2/s^3; assumed. Within a second a walker's
+            velocity changes by some 0.5 m/s (0.3), a vehicle's by 1.7 (3).
         speed_mps: sigma of each component of the velocity of a new track; assumed.
-        coast_s: how long a confirmed track lives without a detection. 5 s beat 30 s (notes on
-            tracking: 375 against 467); longer where the fibre hears only some of the steps.
+        coast_s: how long a confirmed track lives without a detection; assumed: what is not heard
+            again soon is gone; longer where the fibre hears only some of the steps.
     """
 
     noise: float

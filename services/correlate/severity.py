@@ -1,7 +1,7 @@
 """How serious an incident is, by a table; never danger to life, which a rule has to say.
 
 Priorities are those of EEMUA 191; the first table is assumed and meant to be judged by the load
-it makes (notes on alerts: about 5 % high, 15 % medium, 80 % low).
+it makes (EEMUA 191: about 5 % high, 15 % medium, 80 % low).
 """
 
 from collections.abc import Mapping

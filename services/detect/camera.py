@@ -1,8 +1,8 @@
 """Where on the ground stands what a camera sees, with covariance.
 
 The ground is flat about the camera (there is no terrain raster); its uncertainty is a setting.
-Derivatives are those of the formulas (field notes), written out and compiled: reports come by the
-thousand, and the linear covariance is checked against Monte Carlo.
+Derivatives are those of the formulas, written out and compiled: reports come by the thousand, and
+the linear covariance is checked against Monte Carlo.
 """
 
 import math

@@ -1,8 +1,8 @@
 """What a disturbance of a fibre is taken for: a first table of rules over simple cues.
 
-The cues are those of the notes on fibre (cadence as autocorrelation of an 8 s envelope, digging as
-slow impulses at one place, vehicles as continuous and moving); the weights are assumed, to be
-learned from marked recordings later.
+The cues are cadence as autocorrelation of an 8 s envelope, digging as slow impulses at one place,
+vehicles as continuous and moving; they and the weights are assumed, to be learned from marked
+recordings later.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def cadence(envelope: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Find the rhythm of a walk: (autocorrelation, lag in seconds), or (0, 0).
 
     Lags of 0.35 to 0.85 s (steps are 0.5 to 0.69 s apart, JASA 129 1306) with a peak above 0.3
-    and its double above 0.15 (notes on fibre).
+    and its double above 0.15 (assumed).
     """
     centred = np.maximum(envelope, 0.0)
     centred = centred - centred.mean()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 WINDOW_S = 0.05
-"""Energy windows (notes on fibre: band energy per 50 ms)."""
+"""Energy windows (assumed: shorter than heel and toe of a step are apart)."""
 
 BANDS_HZ = ((4.0, 12.0), (12.0, 45.0), (45.0, 100.0), (100.0, 200.0))
-"""Butterworth band-passes of order 2 (notes on fibre)."""
+"""Butterworth band-passes of order 2: heavy and soft sources, footsteps, what is near, tools and
+saws (assumed)."""
 
 BAND_WEIGHTS = (0.15, 0.45, 0.3, 0.1)
 """Weight of each band's energy over its floor: the lowest has hardly one degree of freedom in

@@ -10,7 +10,7 @@ from services.detect.frontend import F32, FrontEnd, Windows
 from services.detect.kernels import RING_SCALE, follow_floor
 
 RING_S = 8.0
-"""Length of the ring of cells, for cadence (notes on fibre: an 8 s envelope)."""
+"""Length of the ring of cells, for cadence: a dozen steps (assumed)."""
 
 RING = round(RING_S / WINDOW_S)
 

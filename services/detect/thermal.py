@@ -1,7 +1,7 @@
 """Raw thermal frames: a running background for each pixel, blobs, and gates of life and motion.
 
-A first method, after the notes on thermal cameras: plants, clouds and the shutter make most blobs,
-so nothing is said of a blob before it has lived for seconds and gone several of its own widths.
+A first method: plants, clouds and the shutter make most blobs, so nothing is said of a blob before
+it has lived for seconds and gone several of its own widths.
 """
 
 import dataclasses

@@ -186,6 +186,8 @@ def _check_scene(path: Path, text: str) -> list[Finding]:
         next(iter(simulate(scene, site, background=background(scene, path))), None)
         far = _never_near(scene, site)
     except SceneError as error:
+        if _PLACED.match(str(error)):
+            return [_placed(str(error), path)]
         return [_keyed(str(error).removeprefix(f"{scene.name}: "), path, text)]
     except (SiteError, GeometryError) as error:
         return [_placed(line, path) for line in str(error).splitlines()]

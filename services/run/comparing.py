@@ -34,11 +34,16 @@ def compare_results(
         tolerances: what is alike.
 
     Raises:
-        RecordingError: a result that is none.
+        RecordingError: a result that is none, or a run with truth in one result only.
         SceneError: truth that cannot be read.
-        ConfigError: not one truth for each run.
+        ConfigError: not one truth for each run, or truth for saved scores.
     """
     old, new = _folders(before), _folders(after)
+    if truths and not old and not new:
+        raise ConfigError(
+            f"--truth is {str(truths[0])!r}: wanted none, since both results are saved scores, "
+            "which their truth has judged already; leave it, or name the folders of the runs"
+        )
     known = _truths([*old, *new])
     if len(old) == len(new) == 1:  # one run each is the same one, whatever it is called
         known = dict.fromkeys([old[0][0], new[0][0]], next(iter(known.values()))) if known else {}
@@ -82,11 +87,9 @@ def _outcome(
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RecordingError(
-                f"{str(path)!r} cannot be read as a saved score ({error})"
-            ) from error
+            raise _no_score(path) from error
         if not isinstance(values, dict):
-            raise RecordingError(f"{str(path)!r} is no saved score: wanted a JSON object")
+            raise _no_score(path)
         return read_outcome(str(path), values)
     if truths and len(truths) != len(folders):
         raise ConfigError(
@@ -97,7 +100,7 @@ def _outcome(
     chosen = dict(zip(names, truths, strict=True)) if truths else known | _truths(folders)
     pairs = [Pair(name, chosen[name], folder) for name, folder in folders if name in chosen]
     unjudged = [
-        RunOutcome(run=name, alerts=_alerts(folder, mark))
+        RunOutcome(run=name, alerts=_alerts(folder, mark), judged=False)
         for name, folder in folders
         if name not in chosen
     ]
@@ -106,6 +109,13 @@ def _outcome(
     figures, rows = score(pairs, site, mark)
     judged = read_outcome(str(path), {**figures, "details": rows})
     return judged.model_copy(update={"runs": (*judged.runs, *unjudged)})
+
+
+def _no_score(path: Path) -> RecordingError:
+    return RecordingError(
+        f"{str(path)!r} is no saved score: wanted the file that `straja score --json --details` "
+        "was printed to, or a folder that `straja process` wrote"
+    )
 
 
 def _alerts(folder: Path, mark: Mark | None) -> tuple[AlertOutcome, ...]:

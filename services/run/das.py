@@ -83,21 +83,28 @@ def read_patches(path: Path, start_ns: int | None = None) -> list[Patch]:
         from dascore.exceptions import DASCoreError  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
-            f"{path.name} is read through dascore, which is not installed: "
-            "pip install 'straja[das]', or give a recording (.mcap) or a scene (.toml)"
+            f"{str(path)!r} is read through dascore, which is not installed: wanted it; "
+            "pip install 'straja[das]'"
         ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the formats, which are not ours to mend
             read = sorted(dascore.spool(path), key=lambda one: one.get_coord("time").min())
             patches = [_patch(one.transpose("time", "distance"), path) for one in read]
-    except (DASCoreError, ValueError, KeyError, OSError) as error:
+    except RecordingError:
+        raise
+    except (DASCoreError, ValueError, LookupError, TypeError, OSError, RuntimeError) as error:
+        # All that damaged files were seen to raise in there; the words say nothing to a tester.
         raise RecordingError(
-            f"{str(path)!r} cannot be read as a DAS file ({error}): wanted a file that dascore "
-            "knows with the dimensions time and distance, a recording (.mcap) or a scene (.toml)"
+            f"{str(path)!r} cannot be read as a recording of a fibre interrogator: wanted a whole "
+            "file of a format that dascore knows, by time and distance; copy it anew, or export "
+            "it as HDF5"
         ) from error
     if not patches:
-        raise RecordingError(f"{str(path)!r} holds no samples: wanted a DAS file with data")
+        raise RecordingError(
+            f"{str(path)!r} holds no samples: wanted a recording of a fibre interrogator with "
+            "data; record it anew"
+        )
     return patches if start_ns is None else _moved(patches, start_ns - patches[0].start_ns)
 
 
@@ -122,13 +129,21 @@ def _patch(patch: Any, path: Path) -> Patch:
     samples: npt.NDArray[Any] = np.asarray(patch.data)
     step_ns = float(np.timedelta64(time.step, "ns").astype(np.int64)) if time.step else 0.0
     if step_ns <= 0.0:
-        raise RecordingError(f"{str(path)!r} has no even time between samples: resample it")
+        raise RecordingError(
+            f"{str(path)!r} has no even time between samples: wanted one; resample it"
+        )
     spacing = float(distance.step) if distance.step else 0.0
     if spacing <= 0.0:
-        raise RecordingError(f"{str(path)!r} has no even distance between channels: resample it")
+        raise RecordingError(
+            f"{str(path)!r} has no even distance between channels: wanted two channels or more, "
+            "evenly apart; resample it"
+        )
     first = max(0, round(float(distance.min()) / spacing))
     if samples.shape[1] + first > MAX_CHANNELS:
-        raise RecordingError(f"{str(path)!r} has more than {MAX_CHANNELS} channels: cut it")
+        raise RecordingError(
+            f"{str(path)!r} has {first + samples.shape[1]} channels, counted from the "
+            f"cable's begin: wanted at most {MAX_CHANNELS}; cut it"
+        )
     gauge = patch.attrs.get("gauge_length")
     gauge_m = float(gauge) if gauge and math.isfinite(float(gauge)) and gauge > 0 else None
     scale, integrated = _scale(patch.attrs.data_units, gauge_m or spacing)

@@ -198,12 +198,20 @@ def _image(
 def _line(
     axes: "Axes", actor: Actor, place: FloatArray, at_s: FloatArray, within: npt.NDArray[np.bool_]
 ) -> None:
-    """Thin where an actor was, thick while it was within reach."""
+    """Thin where an actor's members were, thick while it was within reach.
+
+    Args:
+        axes: to draw on.
+        actor: who.
+        place: of each member, shape (point, member).
+        at_s: shape (point,).
+        within: likewise.
+    """
     colour = _COLOURS[actor.role]
     axes.plot(place, at_s, color=colour, linewidth=0.8, linestyle=":")
     marker = "D" if len(place) == 1 else ""
     axes.plot(
-        np.where(within, place, np.nan),
+        np.where(within[:, np.newaxis], place, np.nan),
         at_s,
         color=colour,
         linewidth=2.0,

@@ -112,6 +112,6 @@ def read_extent(folder: Path) -> tuple[Extent, dict[str, Any]] | None:
         return Extent(int(values["begin_ns"]), int(values["end_ns"]), sensors, faults), values
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RecordingError(
-            f"{path} cannot be read ({error!r}): wanted what `straja process` writes; process the "
-            "input again"
+            f"{path} cannot be read: wanted what `straja process` writes; process the input again "
+            "with this version"
         ) from error

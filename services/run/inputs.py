@@ -193,7 +193,10 @@ def _emitted(
 def _das(
     path: Path, site_path: Path | None, sensor: str, start_ns: int | None, frame_s: float
 ) -> Input:
-    patches = read_patches(path, start_ns)
+    try:
+        patches = read_patches(path, start_ns)
+    except (RecordingError, ConfigError) as error:
+        raise type(error)(f"{error}; or give a recording (.mcap) or a scene (.toml)") from error
     site = Site.load(site_path or default_site_path())
     fibres = [row for row in site.at(patches[0].start_ns).sensors if row.kind == "fibre"]
     row = next((row for row in fibres if row.id == sensor), None)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from geo.default_site import default_site_path
 from geo.errors import ConfigError, RecordingError, SceneError
 from geo.site import Site
-from sensors.messages import Mark
+from sensors.messages import Mark, time_to_text
 from sensors.truth import TruthPoint, read_truth
 from services.events import Alert, Conclusion, Detection, Track, decode
 from services.run.extent import Extent, read_extent
@@ -58,7 +58,8 @@ def pairs_of(
         below = sorted(path.parent for path in folder.glob(f"*/{TRUTH_FILE}"))
         if not below:
             raise ConfigError(
-                f"--runs is {str(folder)!r}: wanted a folder of runs, each with {TRUTH_FILE}"
+                f"--runs is {str(folder)!r}: wanted a folder of runs, each with {TRUTH_FILE}; give "
+                "one run with --out-dir, or lay truth into each"
             )
         inside += below
     found += [(folder / TRUTH_FILE, folder) for folder in inside]
@@ -106,6 +107,7 @@ def read_run(pair: Pair, site_path: Path | None, mark: Mark | None) -> ReadRun:
         SceneError: truth that cannot be read.
         RecordingError: a folder that ``straja process`` did not write.
         ConfigError: a folder with several marks, none of which was chosen, or of another site.
+        SceneError: truth of another time than the run's.
     """
     truth = list(_truth(pair.truth))
     alerts = list(events(pair.folder / "alerts.jsonl", Alert))
@@ -119,6 +121,7 @@ def read_run(pair: Pair, site_path: Path | None, mark: Mark | None) -> ReadRun:
         )
     found = read_extent(pair.folder)
     extent, values = found or (_extent_of(truth, alerts, tracks), {})
+    _check_times(pair, truth, extent)
     run = Run(
         name=pair.name,
         site=_site(site_path, values.get("site"), pair.folder).at(extent.begin_ns),
@@ -186,8 +189,16 @@ def _truth(path: Path) -> Iterator[TruthPoint]:
             yield from read_truth(file)
     except SceneError as error:
         raise SceneError(f"{path}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SceneError(f"{path}: wanted readable truth, as JSON Lines ({error})") from error
+    except OSError as error:
+        raise SceneError(
+            f"{path}: there is no truth that can be read: wanted what `straja truth` writes; write "
+            "it there, or give another file with --truth"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SceneError(
+            f"{path}: the file holds no text in UTF-8: wanted truth as JSON Lines; give what "
+            "`straja truth` writes"
+        ) from error
 
 
 def events(path: Path, kind: type[_EventT]) -> Iterator[_EventT]:
@@ -222,7 +233,8 @@ def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
                     yield line, number
     except OSError as error:
         raise RecordingError(
-            f"{path}: wanted what `straja process` writes to --out ({error.strerror})"
+            f"{path}: there is no such file that can be read: wanted a folder that `straja "
+            "process` wrote; process the input with --out there, or name another folder"
         ) from error
 
 
@@ -234,6 +246,23 @@ def _decoded(line: bytes, path: Path, number: int) -> Conclusion:
             f"{path}:{number} cannot be read: wanted what `straja process` writes; process the "
             "input again with this version"
         ) from error
+
+
+def _check_times(pair: Pair, truth: Sequence[TruthPoint], extent: Extent) -> None:
+    """Refuse truth that has no moment of the run: every crossing would count as missed."""
+    if not truth:
+        return
+    first, last = min(one.at_ns for one in truth), max(one.at_ns for one in truth)
+    if last < extent.begin_ns or first > extent.end_ns:
+        raise SceneError(
+            f"{pair.truth} is of {_span(first, last)}, and the run in {pair.folder} of "
+            f"{_span(extent.begin_ns, extent.end_ns)}: wanted truth of the same time; give that "
+            "run's truth or, of a scene that was played live, write it with --start TIME"
+        )
+
+
+def _span(begin_ns: int, end_ns: int) -> str:
+    return f"{time_to_text(begin_ns)[:19]}Z to {time_to_text(end_ns)[:19]}Z"
 
 
 def _extent_of(

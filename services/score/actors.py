@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from geo.errors import SceneError
 from sensors.messages import ObjectClass
+from sensors.scenes import ActorClass
 from sensors.truth import TruthPoint
 from services.events import Detection
 
@@ -48,11 +49,12 @@ class Actor:
         kind: kind of crossing: its class, or digging, crawling, sawing, cable_event.
         object_class: what an alert should say; a group where several persons belong to it.
         at_ns: times of its points, ascending, shape (point,).
-        east_m: plane metres, likewise.
+        east_m: plane metres of each member, the first one leads, shape (point, member).
         north_m: likewise.
-        near: sensors in whose reach it was, for each point.
+        near: sensors in whose reach any member was, for each point.
         lawful: it may be there without being one of ours.
         known_ns: for so long before and after a point its place is known; None throughout.
+        head_only: it is a train, and where its wagons are is not known.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Actor:
     near: tuple[tuple[str, ...], ...]
     lawful: bool = False
     known_ns: int | None = None
+    head_only: bool = False
 
     @cached_property
     def within(self) -> BoolArray:
@@ -94,15 +97,19 @@ class Actor:
         last = len(self.within) - 1 - int(np.argmax(self.within[::-1]))
         return int(self.at_ns[last])
 
-    def place(self, at_ns: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """(east_m, north_m) at times of any shape: straight between points, still beyond them."""
+    def places(self, at_ns: npt.ArrayLike) -> FloatArray:
+        """Places of all members, shape (*times, member, 2): metres over (east, north).
+
+        Straight between points, still beyond them; times of any shape.
+        """
         # Seconds since the first point: nanoseconds since the epoch are too long for a float.
         at_s = (np.asarray(at_ns, dtype=np.int64) - self.at_ns[0]) / NS
         knots_s = (self.at_ns - self.at_ns[0]) / NS
-        return (
-            np.asarray(np.interp(at_s, knots_s, self.east_m)),
-            np.asarray(np.interp(at_s, knots_s, self.north_m)),
-        )
+        members = [
+            np.stack([np.interp(at_s, knots_s, east), np.interp(at_s, knots_s, north)], axis=-1)
+            for east, north in zip(self.east_m.T, self.north_m.T, strict=True)
+        ]
+        return np.stack(members, axis=-2)
 
     def is_within(self, at_ns: npt.ArrayLike) -> BoolArray:
         """Whether it is there and within reach, as its last point up to each time says."""
@@ -126,7 +133,7 @@ def actors_of(points: Iterable[TruthPoint]) -> list[Actor]:
     """Put points together into actors, in order of their first point and name.
 
     Raises:
-        SceneError: an actor that is at two places at one time, or changes what it is.
+        SceneError: an actor that is at two places at one time, or changes what it is or how many.
     """
     by_name: dict[str, list[TruthPoint]] = {}
     for point in points:
@@ -148,27 +155,36 @@ def _actor(name: str, points: Sequence[TruthPoint]) -> Actor:
                 f"truth: actor {name!r} is {earlier.actor_class} and later {later.actor_class}, or "
                 "ours and later not: wanted one actor for each name"
             )
-    first = points[0]
+        if len(earlier.others_m or ()) != len(later.others_m or ()):
+            raise SceneError(
+                f"truth: actor {name!r} has {len(earlier.others_m or ())} places in others_m and "
+                f"later {len(later.others_m or ())}: wanted as many in all its lines, in one order"
+            )
+    first, telling = points[0], _telling(points)
     count = max(point.count for point in points)
-    several = count > 1 and first.object_class is ObjectClass.PERSON
+    places = np.array(
+        [((point.east_m, point.north_m), *(point.others_m or ())) for point in points],
+        dtype=np.float64,
+    )
+    several = count > 1 and telling.object_class is ObjectClass.PERSON
     return Actor(
         id=name,
-        kind=_kind(points),
-        object_class=ObjectClass.GROUP if several else first.object_class,
+        kind=_KINDS.get(str(telling.behaviour), str(telling.actor_class)),
+        object_class=ObjectClass.GROUP if several else telling.object_class,
         count=count,
         own_force=first.own_force,
         at_ns=np.array([point.at_ns for point in points], dtype=np.int64),
-        east_m=np.array([point.east_m for point in points], dtype=np.float64),
-        north_m=np.array([point.north_m for point in points], dtype=np.float64),
+        east_m=places[..., 0],
+        north_m=places[..., 1],
         near=tuple(point.near for point in points),
         lawful=all(point.lawful for point in points),
+        head_only=first.actor_class is ActorClass.TRAIN and first.others_m is None,
     )
 
 
-def _kind(points: Sequence[TruthPoint]) -> str:
-    """Kind of crossing; an actor that does something of its own kind at any time is of it."""
-    done = (_KINDS.get(str(point.behaviour)) for point in points)
-    return next((kind for kind in done if kind), str(points[0].actor_class))
+def _telling(points: Sequence[TruthPoint]) -> TruthPoint:
+    """The point that says what an actor is: the first where it does something of its own kind."""
+    return next((point for point in points if str(point.behaviour) in _KINDS), points[0])
 
 
 def own_units(detections: Iterable[Detection], known_s: float) -> list[Actor]:
@@ -193,8 +209,8 @@ def own_units(detections: Iterable[Detection], known_s: float) -> list[Actor]:
                 count=1,
                 own_force=True,
                 at_ns=np.array([one.at_ns for one in found], dtype=np.int64),
-                east_m=np.array([one.east_m for one in found], dtype=np.float64),
-                north_m=np.array([one.north_m for one in found], dtype=np.float64),
+                east_m=np.array([[one.east_m] for one in found], dtype=np.float64),
+                north_m=np.array([[one.north_m] for one in found], dtype=np.float64),
                 near=((),) * len(found),
                 known_ns=round(known_s * NS),
             )

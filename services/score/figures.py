@@ -91,6 +91,7 @@ def _fared(rows: Sequence[CrossingRow], settings: ScoreSettings) -> Figures:
     alerted = [row for row in rows if row.alerted]
     clusters = [(row.run, row.group) for row in alerted]
     pd = share(len(alerted), len(rows))
+    actionable = sum(row.actionable > 0 for row in rows)
     of_group = {(row.run, row.group): row.alerts for row in rows}
     raised = [count for count in of_group.values() if count]
     delay = median([_known(row.delay_s) for row in alerted], clusters, settings.seed)
@@ -101,6 +102,8 @@ def _fared(rows: Sequence[CrossingRow], settings: ScoreSettings) -> Figures:
         "crossings": len(rows),
         "alerted": len(alerted),
         **_interval("pd", pd, 4),
+        "actionable": actionable,
+        **_interval("pd_actionable", share(actionable, len(rows)), 4),
         "groups": len(of_group),
         "groups_alerted": len(raised),
         **_interval("median_delay_s", delay, 2),

@@ -40,22 +40,18 @@ class Gospa:
         return float(total ** (1.0 / order))
 
 
-def gospa(targets: FloatArray, tracks: FloatArray, cut_off: float, order: float) -> Gospa:
+def gospa(apart: FloatArray, cut_off: float, order: float) -> Gospa:
     """Compare tracks with the truth of one moment.
 
     Args:
-        targets: true places, shape (target, 2), metres.
-        tracks: shape (track, 2), metres.
+        apart: from each target to each track, shape (target, track), metres.
         cut_off: c, metres.
         order: p.
     """
-    track_of = np.full(len(targets), -1, dtype=np.int64)
-    if not len(targets) or not len(tracks):
-        return Gospa(0.0, 0, len(targets), len(tracks), track_of)
-    apart = np.hypot(
-        targets[:, np.newaxis, 0] - tracks[np.newaxis, :, 0],
-        targets[:, np.newaxis, 1] - tracks[np.newaxis, :, 1],
-    )
+    targets, tracks = apart.shape
+    track_of = np.full(targets, -1, dtype=np.int64)
+    if not apart.size:
+        return Gospa(0.0, 0, targets, tracks, track_of)
     # A pair at the cut-off costs what missing one and inventing one costs, so a full assignment
     # of capped distances is the optimum over partial ones.
     cost = np.minimum(apart, cut_off) ** order
@@ -66,7 +62,7 @@ def gospa(targets: FloatArray, tracks: FloatArray, cut_off: float, order: float)
     return Gospa(
         localisation=float(cost[rows[near], columns[near]].sum()),
         pairs=pairs,
-        missed=len(targets) - pairs,
-        false=len(tracks) - pairs,
+        missed=targets - pairs,
+        false=tracks - pairs,
         track_of=track_of,
     )

@@ -165,6 +165,7 @@ def _crossings(
                 lawful_zone=_in_lawful_zone(run.site, actor),
                 group=actors[members[0]].id,
                 alerts=len(alerts),
+                actionable=sum(one.is_actionable for one in alerts),
                 delay_s=None if first is None else (first.at_ns - actor.enter_ns) / NS,
                 error_m=None if first is None else _error_m(first, [actors[m] for m in members]),
                 said_first=None if first is None else first.classes[0],
@@ -188,29 +189,33 @@ def _nuisances(
 
 
 def _error_m(raised: Raised, members: Sequence[Actor]) -> float:
-    places = [actor.place(raised.at_ns) for actor in members]
-    return min(
-        float(np.hypot(east - raised.east_m[0], north - raised.north_m[0]))
-        for east, north in places
-    )
+    places = np.concatenate([actor.places(raised.at_ns) for actor in members])
+    away = places - (raised.east_m[0], raised.north_m[0])
+    return float(np.hypot(away[:, 0], away[:, 1]).min())
 
 
 def _chainage(site: Site, actor: Actor) -> float:
-    chainage, _ = site.border.chainage(*actor.place(actor.enter_ns))
+    chainage, _ = site.border.chainage(*actor.places(actor.enter_ns)[0])
     return float(chainage)
 
 
 def _cable_m(cables: shapely.MultiLineString, actor: Actor) -> float | None:
     if cables.is_empty:
         return None
-    points = np.column_stack((actor.east_m, actor.north_m))[actor.within]
-    path = shapely.LineString(points) if len(points) > 1 else shapely.Point(points[0])
-    return float(shapely.distance(cables, path))
+    places = np.stack((actor.east_m, actor.north_m), axis=-1)
+    # Where it was between two points both within reach; nothing is known of it in a gap.
+    stays = actor.within[:-1] & actor.within[1:]
+    steps = np.stack((places[:-1][stays], places[1:][stays]), axis=-2).reshape(-1, 2, 2)
+    parts = [
+        shapely.MultiPoint(places[actor.within].reshape(-1, 2)),
+        shapely.MultiLineString(list(steps)),
+    ]
+    return float(shapely.distance(cables, shapely.GeometryCollection(parts)))
 
 
 def _in_lawful_zone(site: Site, actor: Actor) -> bool:
-    zone = site.lawful_zones.first(actor.east_m[actor.within], actor.north_m[actor.within])
-    return bool((zone >= 0).all())
+    east, north = actor.east_m[actor.within].ravel(), actor.north_m[actor.within].ravel()
+    return bool((site.lawful_zones.first(east, north) >= 0).all())
 
 
 def _faults(actor: Actor, faults: Sequence[FaultSpan]) -> tuple[tuple[str, ...], bool]:

@@ -1,11 +1,11 @@
 """Which alert is for what: the one rule by which alerts are matched with the truth.
 
 An alert may be for an actor when it was raised in the actor's time and one of its first places is
-near to where the actor was. Among the actors that it may be for it goes to the nearest; only where
-that leaves a crossing without any alert does it go to this one instead, and only if this is not
-farther by more than a missed target costs in GOSPA (in squares: c^2 / 2). Crossings that go
-together are taken as one. So an alert has one cause at most, several alerts may have the same one,
-and the result depends neither on the order of alerts nor on that of the truth.
+near to where any member of the actor was. Among the actors that it may be for it goes to the
+nearest; only where that leaves a crossing without any alert does it go to this one instead, and
+only if this is not farther by more than a missed target costs in GOSPA (in squares: c^2 / 2).
+Crossings that go together are taken as one. So an alert has one cause at most, several alerts may
+have the same one, and the result depends neither on the order of alerts nor on that of the truth.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,8 @@ def match(raised: Sequence[Raised], actors: Sequence[Actor], settings: ScoreSett
 
     Args:
         raised: alerts of one mark, each time that they were raised.
-        actors: everyone of the truth and our own units; those out of reach explain nothing.
+        actors: everyone of the truth and our own units; who would be a crossing and never came
+            within reach explains nothing.
         settings: limits.
     """
     groups = going_together(actors, settings)
@@ -109,7 +110,10 @@ def choose(apart: FloatArray, crossings: int, settings: ScoreSettings) -> npt.ND
 
 
 def apart_m(raised: Raised, actor: Actor, settings: ScoreSettings) -> float:
-    """Metres from an alert to where an actor was, at best; infinite where it cannot be for it."""
+    """Metres from an alert to where an actor's nearest member was, at best.
+
+    Infinite where it cannot be for it.
+    """
     first_ns, last_ns = int(actor.at_ns[0]), int(actor.at_ns[-1])
     late_ns, lead_ns = round(settings.late_s * NS), round(settings.lead_s * NS)
     begin_ns, end_ns = first_ns - lead_ns, last_ns + late_ns
@@ -129,32 +133,27 @@ def apart_m(raised: Raised, actor: Actor, settings: ScoreSettings) -> float:
         np.int64
     )
     at_ns = np.clip(raised.place_ns[settled, np.newaxis] + lags_ns, first_ns, last_ns)
-    east, north = actor.place(at_ns)
-    away = np.stack(
-        (
-            east - raised.east_m[settled, np.newaxis],
-            north - raised.north_m[settled, np.newaxis],
-        ),
-        axis=-1,
-    )
+    said = np.column_stack((raised.east_m, raised.north_m))[settled]
+    away = actor.places(at_ns) - said[:, np.newaxis, np.newaxis]
     distance = np.hypot(away[..., 0], away[..., 1])
     unit = away / np.maximum(distance, 1e-9)[..., np.newaxis]
-    variance = np.einsum("rli,rij,rlj->rl", unit, raised.covariance_m2[settled], unit)
+    variance = np.einsum("rlmi,rij,rlmj->rlm", unit, raised.covariance_m2[settled], unit)
     allowed_m = np.minimum(
         settings.gate_m + settings.gate_sigmas * np.sqrt(np.maximum(variance, 0.0)),
         settings.most_m,
     )
-    if actor.kind == "train":
+    if actor.head_only:
         allowed_m = allowed_m + settings.train_m
-    fits = (distance <= allowed_m) & actor.is_known(at_ns)
+    fits = (distance <= allowed_m) & actor.is_known(at_ns)[..., np.newaxis]
     return float(distance[fits].min()) if fits.any() else float("inf")
 
 
 def going_together(actors: Sequence[Actor], settings: ScoreSettings) -> list[tuple[int, ...]]:
     """Find the crossings that go together, as indices of actors in ascending order.
 
-    Two do that share at least the stated part of the shorter one's time within reach and are
-    never farther from each other in that time than stated; so do all that such pairs connect.
+    Two do that share at least the stated part of the shorter one's time within reach and whose
+    nearest members are never farther from each other in that time than stated; so do all that
+    such pairs connect.
     """
     crossings = [index for index, one in enumerate(actors) if one.role is Role.CROSSING]
     leader = {index: index for index in crossings}
@@ -182,8 +181,11 @@ def _go_together(one: Actor, other: Actor, settings: ScoreSettings) -> bool:
     if end_ns < begin_ns or end_ns - begin_ns < settings.together_share * shorter_ns:
         return False
     knots = np.concatenate((one.at_ns, other.at_ns, [begin_ns, end_ns]))
-    # Both move straight between points, so their distance is greatest at one of these.
-    at_ns = knots[(knots >= begin_ns) & (knots <= end_ns)]
-    east, north = one.place(at_ns)
-    other_east, other_north = other.place(at_ns)
-    return bool(np.hypot(east - other_east, north - other_north).max() <= settings.together_m)
+    # Both move straight between points, so two members are farthest apart at one of these.
+    at_ns = np.unique(knots[(knots >= begin_ns) & (knots <= end_ns)])
+    nearest_m = np.full(at_ns.size, np.inf)
+    others = other.places(at_ns)
+    for member in np.moveaxis(one.places(at_ns), 1, 0):
+        away = others - member[:, np.newaxis]
+        nearest_m = np.minimum(nearest_m, np.hypot(away[..., 0], away[..., 1]).min(axis=1))
+    return bool(nearest_m.max() <= settings.together_m)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from sensors.messages import Mark, ObjectClass
 from services.events import Alert, Severity
 
+_HARMLESS = frozenset({ObjectClass.ANIMAL, ObjectClass.TRAIN, ObjectClass.WEATHER})
+
 
 @dataclass(frozen=True, eq=False)
 class Raised:
@@ -46,6 +48,17 @@ class Raised:
     def name(self) -> str:
         """Id, and which time it was."""
         return f"{self.alert}#{self.number + 1}"
+
+    @property
+    def is_actionable(self) -> bool:
+        """Whether an operator would act on it.
+
+        One who acts on no more than he must leaves alone what says animal, train or weather at the
+        lowest priority; a single revision that says anything else, or is more serious, sends
+        somebody out.
+        """
+        shown = zip(self.classes, self.severities, strict=True)
+        return any(name not in _HARMLESS or grade is not Severity.LOW for name, grade in shown)
 
     def says_only(self, object_class: ObjectClass) -> bool:
         """Whether it said this class and the lowest priority, all the time that it was shown."""

@@ -37,14 +37,16 @@ class CrossingRow:
     Attributes:
         kind: its class, or digging, crawling, sawing, cable_event.
         object_class: what an alert should have said.
-        cable_m: least distance to a cable of the site while within reach; None without cables.
-        lawful_zone: all the while within reach it was in a zone where traffic is lawful.
+        cable_m: least distance of any member to a cable of the site while within reach; None
+            without cables.
+        lawful_zone: all the while within reach all of it was in a zone where traffic is lawful.
         group: the first actor of those that it goes together with.
         delay_s: from entering the reach of any sensor to the alert; None where there was none.
-        error_m: from the alert, where it was raised, to the nearest of its group at that time.
+        error_m: from the alert, where it was raised, to the nearest member of its group then.
         said_first: what the alert said when it was raised.
         said: what it said in the end.
         alerts: times that an alert was raised for its group.
+        actionable: of these, the alerts that an operator would act on.
         faults: kinds of faults that a sensor had which it was within reach of at that time.
         blinded: all its time within reach every such sensor had a fault.
     """
@@ -60,6 +62,7 @@ class CrossingRow:
     lawful_zone: bool
     group: str
     alerts: int
+    actionable: int
     delay_s: float | None
     error_m: float | None
     said_first: ObjectClass | None
@@ -79,7 +82,7 @@ class AlertRow:
 
     Attributes:
         actor: whom it was for or, where it is causeless, whom it took for something else.
-        away_m: least distance to that actor.
+        away_m: least distance to a member of that actor.
     """
 
     run: str
@@ -153,6 +156,7 @@ def _crossing(row: CrossingRow) -> Mapping[str, Any]:
         "cable_m": None if row.cable_m is None else round(row.cable_m, 2),
         "lawful_zone": row.lawful_zone,
         "alerts": row.alerts,
+        "actionable": row.actionable,
         "delay_s": None if row.delay_s is None else round(row.delay_s, 3),
         "error_m": None if row.error_m is None else round(row.error_m, 2),
         "said": None if row.said is None else str(row.said),

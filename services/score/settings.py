@@ -11,7 +11,8 @@ class ScoreSettings:
         gate_m: an alert this near to an actor may be for it: who is sent there finds it.
         gate_sigmas: and farther by so many sigmas of the alert's own place.
         most_m: never farther than this.
-        train_m: but so much farther from a train, whose place is that of its head; assumed.
+        train_m: but so much farther from a train whose wagons' places the truth does not tell;
+            assumed.
         lag_s: an alert may stand where the actor was so long ago.
         lead_s: or where it is so much later, for clocks that are a little fast.
         settle_s: revisions up to so long after an alert was raised count for its match.
@@ -23,7 +24,8 @@ class ScoreSettings:
         own_report_s: how long a report of one of ours says where it is.
         cut_off_m: GOSPA's c.
         order: GOSPA's p.
-        member_m: tracks this near to an actor that counts several may be its other members.
+        member_m: tracks this near to any member of an actor that counts several may be of its
+            other members.
         coast_s: a track's place is carried on with its velocity for so long at most.
         seed: of the bootstrap.
     """

@@ -5,7 +5,18 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 
-_COLUMNS = ("", "crossings", "alerted", "pd (95 %)", "delay s", "error m", "alerts", "class right")
+_COLUMNS = (
+    "",
+    "crossings",
+    "alerted",
+    "pd (95 %)",
+    "actionable",
+    "pd actionable (95 %)",
+    "delay s",
+    "error m",
+    "alerts",
+    "class right",
+)
 
 
 def table(figures: Figures) -> str:
@@ -46,6 +57,8 @@ def _row(name: str, some: Figures) -> Sequence[str]:
         str(some["crossings"]),
         str(some["alerted"]),
         _with_interval(some, "pd", 3),
+        str(some["actionable"]),
+        _with_interval(some, "pd_actionable", 3),
         _with_interval(some, "median_delay_s", 1),
         _with_interval(some, "median_error_m", 1),
         _number(some["alerts_per_crossing"], 2),

@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _ALONG_A_TRAIN = 1_000_000
-"""Tracks along a train are never too many: what is heard of it moves from wagon to wagon."""
+"""Tracks along a train of unknown length are never too many; else one for each wagon is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ def score_tracks(
 
     Targets are all actors within reach of a sensor but our own; cable events are none, since
     nothing moves. Tracks are the confirmed ones, but those that say they are ours or an attack on
-    a cable. An actor that counts several is one target; other tracks near it, up to its count,
-    are its other members, neither right nor wrong; a train has them along its whole length.
+    a cable. An actor that counts several is one target, at its member that is nearest to a track;
+    other tracks near any of its members, up to its count, are of these, neither right nor wrong. A
+    train whose wagons' places are not told has them along its assumed length.
 
     Args:
         tracks: revisions.
@@ -81,9 +82,17 @@ def score_tracks(
     steps = np.arange(grid_ns.size + 1)
     track_cut = np.searchsorted(track_step, steps)
     target_cut = np.searchsorted(targets.step, steps)
+    member_cut = np.concatenate(([0], np.cumsum(targets.size)))[target_cut]
     busy = np.flatnonzero((np.diff(track_cut) > 0) | (np.diff(target_cut) > 0))
     for step in busy.tolist():
-        there = targets.cut(slice(target_cut[step], target_cut[step + 1]))
+        some = slice(target_cut[step], target_cut[step + 1])
+        there = _Targets(
+            targets.step[some],
+            targets.size[some],
+            targets.spare[some],
+            targets.reach_m[some],
+            targets.place[member_cut[step] : member_cut[step + 1]],
+        )
         seen = track_place[track_cut[step] : track_cut[step + 1]]
         total += _at_one_time(there, seen, settings)
     return total
@@ -95,27 +104,35 @@ class _Targets:
 
     Attributes:
         step: index of the time, shape (target,).
-        place: metres, shape (target, 2).
-        spare: how many members it has beyond the first.
-        reach_m: how far from it these may be.
+        size: how many members' places are known, 1 at least, shape (target,).
+        spare: how many other tracks may be of it, shape (target,).
+        reach_m: how far from it these may be, shape (target,).
+        place: metres, of all members of one target after the other, shape (member, 2).
     """
 
     step: IntArray
-    place: FloatArray
+    size: IntArray
     spare: IntArray
     reach_m: FloatArray
+    place: FloatArray
 
-    def cut(self, some: slice) -> "_Targets":
-        """Those of a slice."""
-        return _Targets(self.step[some], self.place[some], self.spare[some], self.reach_m[some])
+    def apart_m(self, tracks: FloatArray) -> FloatArray:
+        """From the nearest member of each target to each track, shape (target, track)."""
+        if not len(self.step):
+            return np.zeros((0, len(tracks)))
+        away = self.place[:, np.newaxis] - tracks
+        begins = np.cumsum(self.size) - self.size
+        nearest = np.minimum.reduceat(np.hypot(away[..., 0], away[..., 1]), begins, axis=0)
+        return np.asarray(nearest)
 
 
 def _at_one_time(targets: _Targets, tracks: FloatArray, settings: ScoreSettings) -> TrackFigures:
-    found = gospa(targets.place, tracks, settings.cut_off_m, settings.order)
+    apart = targets.apart_m(tracks)
+    found = gospa(apart, settings.cut_off_m, settings.order)
     others = 0
     if found.false and targets.spare.any():
         left = np.setdiff1d(np.arange(len(tracks)), found.track_of)
-        others = _other_members(targets, tracks[left])
+        others = _other_members(targets, apart[:, left])
     false = found.false - others
     total = found.localisation + 0.5 * settings.cut_off_m**settings.order * (found.missed + false)
     return TrackFigures(
@@ -123,13 +140,9 @@ def _at_one_time(targets: _Targets, tracks: FloatArray, settings: ScoreSettings)
     )
 
 
-def _other_members(targets: _Targets, tracks: FloatArray) -> int:
+def _other_members(targets: _Targets, apart: FloatArray) -> int:
     """How many tracks are other members of actors that count several; the nearest first."""
-    apart = np.hypot(
-        targets.place[:, np.newaxis, 0] - tracks[np.newaxis, :, 0],
-        targets.place[:, np.newaxis, 1] - tracks[np.newaxis, :, 1],
-    )
-    apart[apart > targets.reach_m[:, np.newaxis]] = np.inf
+    apart = np.where(apart > targets.reach_m[:, np.newaxis], np.inf, apart)
     room = targets.spare.copy()
     taken: set[int] = set()
     for flat in np.argsort(apart, axis=None, kind="stable"):
@@ -148,25 +161,31 @@ def _targets_on(grid_ns: IntArray, actors: Sequence[Actor], settings: ScoreSetti
         if actor.role is Role.OWN_FORCE or actor.kind == "cable_event":
             continue
         step = np.flatnonzero(actor.is_within(grid_ns))
-        is_train = actor.kind == "train"
+        members = actor.east_m.shape[1]
+        spare = max(actor.count, members) - 1
         parts.append(
             _Targets(
                 step,
-                np.column_stack(actor.place(grid_ns[step])),
-                np.full(step.size, _ALONG_A_TRAIN if is_train else actor.count - 1),
-                np.full(step.size, settings.train_m if is_train else settings.member_m),
+                np.full(step.size, members),
+                np.full(step.size, _ALONG_A_TRAIN if actor.head_only else spare),
+                np.full(step.size, settings.train_m if actor.head_only else settings.member_m),
+                actor.places(grid_ns[step]).reshape(-1, 2),
             )
         )
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return _Targets(none, np.zeros((0, 2)), none, np.zeros(0))
+        return _Targets(none, none, none, np.zeros(0), np.zeros((0, 2)))
     step = np.concatenate([part.step for part in parts])
+    size = np.concatenate([part.size for part in parts])
     order = np.argsort(step, kind="stable")
+    # Members follow their targets: both sorts keep what is equal in its order.
+    member_order = np.argsort(np.repeat(step, size), kind="stable")
     return _Targets(
         step[order],
-        np.concatenate([part.place for part in parts])[order],
+        size[order],
         np.concatenate([part.spare for part in parts])[order],
         np.concatenate([part.reach_m for part in parts])[order],
+        np.concatenate([part.place for part in parts])[member_order],
     )
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 from itertools import islice, pairwise
+from math import hypot
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_truth_of_an_endless_scene_goes_on_with_new_crossings(site: Site) -> Non
 
 def test_an_event_after_the_last_whole_step_is_in_the_truth(site: Site) -> None:
     scene = parse(
-        'name = "cut"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 12.6\n'
+        'name = "cut"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nroads = false\nduration_s = 12.6\n'
         '[[cable_event]]\nat_cable = "fibre-3"\ndistance_m = 900.0\nt_s = 12.3\nkind = "cut"\n'
     )
     for step_s in (1.0, 5.0):
@@ -64,7 +65,13 @@ def test_truth_is_written_as_lines_and_read_back(site: Site) -> None:
     assert list(read_truth(file.getvalue().splitlines())) == points
 
 
-HEAD = 'name = "a test"\nseed = 1\nstart = 2026-03-01T01:00:00Z\nduration_s = 60\n'
+HEAD = """
+name = "a test"
+seed = 1
+start = 2026-03-01T01:00:00Z
+duration_s = 60
+roads = false
+"""
 DIGGER = """
 [[actor]]
 id = "d1"
@@ -125,6 +132,105 @@ def test_truth_has_the_keys_that_others_read(with_events: list[TruthPoint]) -> N
     assert list(read_truth(file.getvalue().splitlines())) == with_events
 
 
+ALONE = (
+    '{"actor": "w1", "at": "2026-03-01T01:00:05.000000000Z", "behaviour": "walk", '
+    '"chainage_m": 81200.0, "class": "person", "count": 1, "east_m": 483062.049, '
+    '"latitude_deg": 45.77971278, "lawful": false, "longitude_deg": 20.78211776, "near": [], '
+    '"north_m": 5069595.625, "object_class": "person", "offset_m": -40.0, "own_force": false}'
+)
+"""A line as it was before members had places of their own."""
+
+
+def test_who_is_alone_has_the_line_that_it_always_had(site: Site) -> None:
+    scene = load(DEPLOY / "scenes" / "crossing-scene.toml")
+    file = io.StringIO()
+    write_truth(islice(truth(scene, site), 1), file)
+    assert file.getvalue() == ALONE + "\n"
+
+
+MEMBERS = """
+[[actor]]
+id = "some"
+class = "{actor_class}"
+count = {count}
+behaviour = "{behaviour}"
+waypoints = [[81200.0, {begins}, 0.0], [81210.0, {ends}, 60.0]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("actor_class", "count", "behaviour", "begins", "ends", "reach_m"),
+    [
+        ("truck", 5, "drive", -100.0, 500.0, 100.0),
+        ("train", 24, "drive", -300.0, 800.0, 300.0),
+        ("animal", 7, "walk", -40.0, 80.0, 10.0),
+    ],
+)
+def test_a_sensor_is_near_that_has_any_of_them_in_reach(
+    site: Site,
+    actor_class: str,
+    count: int,
+    behaviour: str,
+    begins: float,
+    ends: float,
+    reach_m: float,
+) -> None:
+    text = MEMBERS.format(
+        actor_class=actor_class, count=count, behaviour=behaviour, begins=begins, ends=ends
+    )
+    points = list(truth(parse(HEAD + 'sensors = ["fibre-3"]\n' + text), site))
+    cable = site.cable("fibre-3")
+    only_later = 0
+    for point in points:
+        members = [(point.east_m, point.north_m), *(point.others_m or ())]
+        assert len(members) == count
+        _, aside = cable.nearest([one[0] for one in members], [one[1] for one in members])
+        assert point.near == (("fibre-3",) if (abs(aside) <= reach_m).any() else ())
+        only_later += bool(point.near) and abs(aside[0]) > reach_m
+    assert only_later > 5
+
+
+def test_a_camera_is_near_that_sees_any_of_them(site: Site) -> None:
+    text = """
+[[actor]]
+id = "some"
+class = "truck"
+count = {count}
+behaviour = "drive"
+waypoints = [[83100.0, 100.0, 0.0], [84000.0, 100.0, 60.0]]
+"""
+    head = HEAD + 'sensors = ["thermal-0*"]\n'
+    column = list(truth(parse(head + text.format(count=10)), site))
+    first = list(truth(parse(head + text.format(count=1)), site))
+    assert all(set(a.near) <= set(b.near) for a, b in zip(first, column, strict=True))
+    assert any(set(a.near) < set(b.near) for a, b in zip(first, column, strict=True))
+
+
+def test_columns_and_trains_say_where_their_ends_are_and_go_on_as_lines(site: Site) -> None:
+    for actor_class, count, length_m in (("truck", 5, 200.0), ("train", 24, 394.0)):
+        text = MEMBERS.format(
+            actor_class=actor_class, count=count, behaviour="drive", begins=-500.0, ends=500.0
+        )
+        points = list(truth(parse(HEAD + text), site))
+        for point in points:
+            last = (point.others_m or ())[-1]
+            away = hypot(last[0] - point.east_m, last[1] - point.north_m)
+            assert away == pytest.approx(length_m, abs=0.01)
+        file = io.StringIO()
+        write_truth(points, file)
+        assert list(read_truth(file.getvalue().splitlines())) == points
+
+
+def test_a_locomotive_alone_is_told_from_a_train_of_unknown_length(site: Site) -> None:
+    text = MEMBERS.format(
+        actor_class="train", count=1, behaviour="drive", begins=-500.0, ends=500.0
+    )
+    file = io.StringIO()
+    write_truth(truth(parse(HEAD + text), site), file)
+    for line in file.getvalue().splitlines():
+        assert json.loads(line)["others_m"] == []
+
+
 LINE = {
     "at": "2026-03-01T01:00:00Z",
     "actor": "w1",
@@ -145,6 +251,12 @@ LINE = {
 def test_what_a_hand_need_not_write_may_be_left_out() -> None:
     (point,) = read_truth([json.dumps(LINE)])
     assert (point.behaviour, point.lawful, point.event) == (None, False, None)
+    assert point.others_m is None
+
+
+def test_a_hand_may_say_where_the_others_are() -> None:
+    (point,) = read_truth([json.dumps({**LINE, "count": 3, "others_m": [[1.0, 7.5]]})])
+    assert point.others_m == ((1.0, 7.5),)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +267,8 @@ def test_what_a_hand_need_not_write_may_be_left_out() -> None:
         ({"at": "yesterday"}, "line 1: at is 'yesterday': wanted"),
         ({"count": "many"}, "line 1: count is 'many': wanted"),
         ({"colour": "red"}, "line 1: colour is not known: wanted a key of at, actor"),
+        ({"others_m": [[1.0, 2.0]]}, "line 1: others_m has 1 places and count is 1: wanted"),
+        ({"count": 2, "others_m": [[1.0]]}, "line 1: others_m is [1.0]: wanted"),
         ({"class": "cable_event"}, "wanted an event"),
         ({"event": "cut"}, "with no other"),
     ],
@@ -170,5 +284,5 @@ def test_a_wrong_value_of_truth_is_told_with_line_and_key(
 def test_a_broken_line_of_truth_is_told_with_its_number() -> None:
     with pytest.raises(SceneError, match="line 2: at is missing"):
         list(read_truth(["", "{}"]))
-    with pytest.raises(SceneError, match="line 1: wanted one JSON object a line"):
+    with pytest.raises(SceneError, match=r"line 1 is '\{': wanted one JSON object"):
         list(read_truth(["{"]))

@@ -9,12 +9,13 @@ from scipy import signal
 
 from geo.errors import SceneError
 from geo.site import Site
-from sensors.scenes import ActorClass, Behaviour, parse
+from sensors.scenes import ActorClass, Behaviour, load, parse
 from sensors.simulators.fibre import Surroundings
 from sensors.simulators.recorded import FADE_CHANNELS, Recorded, Tiling
 from sensors.simulators.tiles import BLOCK
 from sensors.simulators.traffic import simulate
 from services.run.background import background
+from services.run.checking import check_file
 from tests.sensors.simulators.fibre_bench import SITE, body, heard, made, stretch, way
 
 WIDTH, SECONDS = 40, 12.0
@@ -153,11 +154,17 @@ def scene_with(path: str) -> str:
     )
 
 
+def scene_file(folder: Path, name: str) -> Path:
+    path = folder / "x-scene.toml"
+    path.write_text(scene_with(name), encoding="utf-8")
+    return path
+
+
 def test_a_scene_takes_its_recording_from_beside_it(shared_data: Path, tmp_path: Path) -> None:
     name = "decimated_optodas.hdf5"
     (tmp_path / name).symlink_to(shared_data / "das" / name)
     scene = parse(scene_with(name))
-    recorded = background(scene, tmp_path / "scene.toml")
+    recorded = background(scene, scene_file(tmp_path, name))
     assert recorded is not None
     # 10 s less the fade, of 51 channels.
     assert recorded.loop.shape == (4_000, 51)
@@ -170,10 +177,96 @@ def test_a_scene_takes_its_recording_from_beside_it(shared_data: Path, tmp_path:
     assert len(frames) > 5
 
 
-def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:
-    scene = parse(scene_with("nowhere.hdf5"))
-    with pytest.raises(SceneError, match=r"background is 'nowhere\.hdf5'"):
-        background(scene, tmp_path / "scene.toml")
+def refused(folder: Path, name: str) -> str:
+    """What is said of a scene's recording that does not do; ``check`` says it with its line too."""
+    path = scene_file(folder, name)
+    with pytest.raises(SceneError) as error:
+        background(load(path), path)
+    (finding,) = check_file(path)
+    assert (finding.is_fault, finding.line, finding.key) == (True, 5, "background")
+    said = str(error.value)
+    assert finding.text == said
+    assert said.startswith(f"{path}:5: background is '{name}': ")
+    assert str(folder / name) in said
+    assert "wanted" in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("nowhere.hdf5", None, "there is no file at"),
+        (".", None, "there is a folder at"),
+        ("notes.txt", b"hello", "cannot be read as a recording of a fibre interrogator"),
+        ("empty.h5", b"", "cannot be read as a recording of a fibre interrogator"),
+        ("night.mcap", b"\x89MCAP0\r\n", "cannot be read as a recording of a fibre interrogator"),
+    ],
+)
+def test_a_recording_that_is_none_is_told_with_file_line_and_path(
+    tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    pytest.importorskip("dascore")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    said = refused(tmp_path, name)
+    assert told in said
+    assert "leave the key out for made noise" in said
+    assert "format of" not in said  # what the library says of it
+
+
+def test_a_damaged_recording_is_told(shared_data: Path, tmp_path: Path) -> None:
+    for name in ("decimated_optodas.hdf5", "prodml_2.0.h5"):
+        content = bytearray((shared_data / "das" / name).read_bytes())
+        content[3_000:9_000] = np.random.default_rng(1).bytes(6_000)
+        (tmp_path / name).write_bytes(content)
+        assert "copy it anew" in refused(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "told"),
+    [
+        (np.ones((2_000, 4)), 200.0, "has 200 samples a second: wanted 400 to 100000"),
+        (np.ones((500, 4)), 500.0, "holds (500, 4) (time, channel) at 500 Hz: wanted 2 s or more"),
+        (np.ones((4, 66_000)), 500.0, "has 66001 channels"),
+        (np.ones((2_000, 1)), 500.0, "wanted two channels or more, evenly apart"),
+        (
+            np.where(np.arange(4) == 2, np.nan, np.ones((2_000, 4))),
+            500.0,
+            "not finite in 1 of 4 channels, the first of them 2: wanted none; cut these out",
+        ),
+    ],
+)
+def test_a_recording_of_another_shape_or_with_holes_is_told(
+    tmp_path: Path, samples: NDArray[np.float64], rate_hz: float, told: str
+) -> None:
+    write_das(tmp_path / "night.h5", samples, rate_hz)
+    assert told in refused(tmp_path, "night.h5")
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(500.0, 2), (1_000.0, 7), (400.0, 40)])
+def test_other_rates_and_widths_are_brought_to_the_fibres(
+    tmp_path: Path, rate_hz: float, channels: int
+) -> None:
+    drawn = np.random.default_rng(2).normal(size=(int(4 * rate_hz), channels)) * 100.0
+    write_das(tmp_path / "night.h5", drawn, rate_hz)
+    path = scene_file(tmp_path, "night.h5")
+    recorded = background(load(path), path)
+    assert recorded is not None
+    assert recorded.loop.shape == (1_500, channels)
+
+
+def write_das(path: Path, samples: NDArray[np.float64], rate_hz: float) -> None:
+    dascore = pytest.importorskip("dascore")
+    step = np.timedelta64(round(1e9 / rate_hz), "ns")
+    patch = dascore.Patch(
+        data=samples.astype(np.float32),
+        coords={
+            "time": np.datetime64("2026-03-01T00:00:00", "ns") + np.arange(len(samples)) * step,
+            "distance": np.arange(samples.shape[1]) * 10.0 + 10.0,
+        },
+        dims=("time", "distance"),
+    )
+    patch.io.write(path, "dasdae")
 
 
 def test_a_scene_with_a_recording_is_not_played_without_it() -> None:

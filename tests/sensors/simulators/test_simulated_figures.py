@@ -48,7 +48,7 @@ def test_legs_swing_twice_a_stride_and_only_while_it_walks() -> None:
     widths = np.array([extent(figure(walker, SIDEWAYS, t, 1.4, WARMTH)[0])[0] for t in times])
     spectrum = np.abs(np.fft.rfft(widths - widths.mean()))
     beat_hz = float(np.fft.rfftfreq(times.size, 0.02)[spectrum.argmax()])
-    # A step each 0.5-0.69 s is usual (field notes); legs are widest once a step.
+    # A step each 0.5-0.69 s is usual (JASA 129, 1306, 2011); legs are widest once a step.
     assert 1.0 / 0.75 < beat_hz < 1.0 / 0.45
     assert np.ptp(widths) > 0.25
     still = [extent(figure(walker, SIDEWAYS, t, 0.0, WARMTH)[0])[0] for t in times[:50]]

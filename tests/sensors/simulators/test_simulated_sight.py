@@ -13,7 +13,7 @@ SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "default.toml"
 
 @pytest.mark.parametrize("name", ["thermal-001", "thermal-023", "thermal-060"])
 def test_a_box_points_back_to_who_made_it(name: str) -> None:
-    """By the field notes' formula, for a site's camera and the yaw and pitch the site states."""
+    """By rays worked out here anew, for a site's camera and the yaw and pitch the site states."""
     east, north, at_east, at_north = before_camera(name, 700.0)
     row = site().sensor(name)
     assert row.orientation is not None

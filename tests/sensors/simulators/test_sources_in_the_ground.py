@@ -5,12 +5,14 @@ import pytest
 
 from sensors.scenes import ActorClass, Behaviour
 from sensors.simulators.engines import Hum, hum_table, rolling
+from sensors.simulators.felt import Felt
 from sensors.simulators.fibre import RATE_HZ
 from sensors.simulators.gait import CHUNK_S, blows, mass_kg, strokes
 from sensors.simulators.ground import WRAP
 from sensors.simulators.motion import Blow, Body, FloatArray
 from sensors.simulators.motion import Path as Way
 from sensors.simulators.soil import EARLY_S, SOILS, TABLE_RATE_HZ, impact_table
+from sensors.simulators.tiles import BLOCK
 from tests.sensors.simulators.fibre_bench import at_channel, band_power, body, heard, way
 
 
@@ -166,6 +168,35 @@ def test_a_standing_engine_idles_softly() -> None:
     driving = heard(body(ActorClass.VEHICLE, Behaviour.DRIVE, passing), 4.0, from_s=18.0)
     assert idle.any()
     assert (driving**2).max() > 4.0 * (idle**2).max()
+
+
+def test_an_idling_engine_loses_on_its_way_what_its_own_pitch_loses() -> None:
+    """Spreading, loss and the gauge's two ends, for the firing as it is heard."""
+    near_m, far_m = np.array([20.0, 30.0]), np.array([80.0, 90.0])
+    line = np.zeros((2, 6))
+    line[:, 0], line[:, 2] = (near_m[0], far_m[0]), (near_m[1], far_m[1])
+    line[:, 4] = 1.0
+    soil = SOILS[0]
+    felt = Felt(5, line, np.full(2, 5.0, np.float32), np.zeros(2, np.int64), RATE_HZ)
+    still = Way(np.array([0.0, 60.0]), np.zeros(2), np.zeros(2))
+    car = felt.near(body(ActorClass.VEHICLE, Behaviour.STAND, still), 8.0)
+    assert car is not None
+    blocks = np.zeros((64, BLOCK, 2), dtype=np.int16)
+    for number, block in enumerate(blocks):
+        felt.add(car, number * BLOCK / RATE_HZ, block)
+    level = np.abs(np.fft.rfft(blocks.reshape(-1, 2) * np.hanning(64 * BLOCK)[:, None], axis=0))
+    hertz = np.fft.rfftfreq(64 * BLOCK, 1.0 / RATE_HZ)
+    line_hz = float(hertz[np.where(hertz > 20.0, level[:, 1], 0.0).argmax()])
+    about = np.abs(hertz - line_hz) < 0.5
+
+    def strain(at_m: FloatArray) -> float:
+        wave = np.exp(-soil.loss_s_per_m * line_hz * (at_m - 1.0)) / np.sqrt(at_m)
+        first, last = wave * np.exp(-2j * np.pi * line_hz * at_m / soil.nominal_mps)
+        return float(abs(last - first))
+
+    near, far = np.sqrt((level[about] ** 2).sum(axis=0))
+    assert 24.0 < line_hz < 34.0  # 57 Hz, at half the speed by 0.85-1.2
+    assert far / near == pytest.approx(strain(far_m) / strain(near_m), rel=0.1)
 
 
 def test_a_saw_on_the_cable_is_loud_along_it_and_one_at_a_fence_hardly() -> None:

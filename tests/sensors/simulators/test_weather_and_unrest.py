@@ -11,7 +11,7 @@ from sensors.simulators.fibre import RATE_HZ, Surroundings
 from sensors.simulators.noise import AMBIENT, COIL_COUPLING
 from sensors.simulators.restless import SECOND, Restless
 from sensors.simulators.tiles import BLOCK
-from sensors.simulators.weather import Sky, Weather, cover, rain_share
+from sensors.simulators.weather import Sky, Weather, cover, gust_map, rain_share
 from tests.sensors.simulators.fibre_bench import (
     SEED,
     WINDOW,
@@ -105,6 +105,15 @@ def test_gusts_travel_over_the_land_with_the_wind() -> None:
     # 120 m in 12 s: twelve channels further down.
     np.testing.assert_allclose(later[12:], now[:-12], rtol=1e-3)
     assert np.corrcoef(later, now)[0, 1] < 0.9
+
+
+def test_gusts_have_the_spectrum_of_turbulence_along_a_line() -> None:
+    """Kolmogorov's -5/3 between the length scale and the map's cells of 25 m."""
+    power = (np.abs(np.fft.rfft(gust_map(SEED), axis=1)) ** 2).mean(axis=0)
+    wave = 2.0 * np.pi * np.fft.rfftfreq(512, 25.0)
+    inside = (wave > 1.0 / 60.0) & (wave < 1.0 / 12.0)
+    slope = np.polyfit(np.log(wave[inside]), np.log(power[inside]), 1)[0]
+    assert slope == pytest.approx(-5.0 / 3.0, abs=0.2)
 
 
 def test_rain_grows_with_its_rate_and_lies_high(calm: NDArray[np.float64]) -> None:

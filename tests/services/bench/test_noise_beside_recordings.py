@@ -1,5 +1,6 @@
 """Synthetic noise beside recordings: tails, restlessness, spectrum and likeness."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,20 @@ def white(seconds: float = 300.0, channels: int = 20) -> Record:
 
 @cache
 def made() -> Record:
-    return synthetic(300.0)
+    return synthetic()
+
+
+@cache
+def in_pieces() -> Record:
+    return pieces(made())
+
+
+@cache
+def documented(row: str) -> list[list[float]]:
+    """Numbers of a row of the page's table, cell by cell."""
+    page = Path(__file__).resolve().parents[3] / "docs" / "simulators" / "fibre.md"
+    line = next(one for one in page.read_text().splitlines() if one.startswith(f"| **{row}** |"))
+    return [[float(one) for one in cell.split(",")] for cell in line.strip("| ").split("|")[1:]]
 
 
 @cache
@@ -75,6 +89,29 @@ def test_channels_whose_gauges_overlap_are_counted_once() -> None:
 def test_pieces_are_as_long_as_short_recordings() -> None:
     cut = pieces(white(60.0, 3))
     assert cut.samples.shape == (5_000, 18)
+
+
+@pytest.mark.parametrize(
+    ("row", "record"),
+    [("synthetic, 10 min", made), ("synthetic, 10 s each", in_pieces)],
+    ids=["whole", "pieces"],
+)
+def test_noise_is_as_documented(row: str, record: Callable[[], Record]) -> None:
+    """Tails within a factor of two, the rest more nearly: the seed is the documented one's."""
+    _, *tails, restless, alike = documented(row)
+    assert len(tails) == len(restless) == len(alike) == len(BANDS_HZ)
+    for number, band in enumerate(BANDS_HZ):
+        told = list(exceedances(record(), band).values())
+        for here, there in zip(told, tails[number], strict=True):
+            assert 0.5 * there <= here <= 2.0 * there
+        assert restlessness(record(), band) == pytest.approx(restless[number], rel=0.25)
+        assert likeness(record(), band) == pytest.approx(alike[number], abs=0.03)
+
+
+def test_the_spectrum_is_as_documented() -> None:
+    """Within 3 dB, a factor of two in power."""
+    (wanted,) = documented("synthetic, octaves")
+    assert list(octaves(made()).values()) == pytest.approx(wanted, abs=3.0)
 
 
 @pytest.mark.parametrize("band", BANDS_HZ)

@@ -25,7 +25,12 @@ T0 = 1_790_000_000 * NS
 
 
 def crossing(
-    actor: str, *, alerts: int = 1, delay: float = 5.0, error: float = 4.0
+    actor: str,
+    *,
+    alerts: int = 1,
+    delay: float = 5.0,
+    error: float = 4.0,
+    actionable: int | None = None,
 ) -> CrossingOutcome:
     return CrossingOutcome(
         actor=actor,
@@ -34,6 +39,7 @@ def crossing(
         enter_ns=T0,
         chainage_m=81_000.0,
         alerts=alerts,
+        actionable=actionable,
         delay_s=delay if alerts else None,
         error_m=error if alerts else None,
     )
@@ -72,6 +78,30 @@ def test_same_results_are_alike() -> None:
     assert found.changes == ()
     assert not found.is_worse
     assert as_table(found).endswith("alike")
+
+
+def test_an_alert_that_nobody_acts_on_any_more_is_worse_and_the_reverse_is_better() -> None:
+    before = result(crossing("w1", actionable=1), crossing("w2", actionable=0))
+    after = result(crossing("w1", actionable=0), crossing("w2", actionable=1))
+    found = changed(before, after)
+    assert [(one.kind, one.subject, one.effect) for one in found.changes] == [
+        (Kind.DISMISSED, "w1", "worse"),
+        (Kind.ACTIONABLE, "w2", "better"),
+    ]
+    assert found.is_worse
+    assert not changed(before, after, missed=1).is_worse
+
+
+def test_a_score_saved_before_actionable_alerts_were_told_is_compared_without_them() -> None:
+    told, untold = result(crossing("w1", actionable=0)), result(crossing("w1"))
+    assert changed(untold, told).changes == changed(told, untold).changes == ()
+
+
+def test_missed_is_said_once_and_not_as_no_longer_acted_on() -> None:
+    found = changed(
+        result(crossing("w1", actionable=1)), result(crossing("w1", alerts=0, actionable=0))
+    )
+    assert [one.kind for one in found.changes] == [Kind.MISSED]
 
 
 def test_newly_missed_is_worse_and_gained_is_better() -> None:
@@ -186,6 +216,20 @@ def test_chance_is_the_exact_test_of_mcnemar(missed: int, gained: int, chance: f
         crossing(f"g{n}") for n in range(gained)
     ]
     assert changed(result(*lost), result(*won)).chance == pytest.approx(chance)
+
+
+def test_those_that_go_together_are_one_observation() -> None:
+    def side(*, found: bool) -> Outcome:
+        group = [crossing(f"w{n}", alerts=int(found)) for n in range(6)]
+        return result(*(one.model_copy(update={"group": "w0"}) for one in group), crossing("alone"))
+
+    lost = changed(side(found=True), side(found=False))
+    assert lost.counts() == {"crossing newly missed": 6}
+    assert (lost.groups_missed, lost.groups_gained) == (1, 0)
+    assert lost.chance == 1.0  # of six independent crossings it would be 0.031
+    assert "1 are newly missed and 0 gained" in as_table(lost)
+    won = changed(side(found=False), side(found=True))
+    assert (won.groups_missed, won.groups_gained) == (0, 1)
 
 
 ALERTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 300)), max_size=6, unique=True).map(

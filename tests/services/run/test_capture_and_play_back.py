@@ -231,8 +231,8 @@ async def test_a_replay_reaches_its_own_service_as_recorded_and_no_live_one(
     assert [item.received_at_ns for item in reports] == sorted(i.received_at_ns for i in reports)
     assert counts["messages"] == len(items) + 1
     assert counts["input_seconds"] == pytest.approx(0.601)
-    if factor:  # 0.6 s at four times the speed
-        assert counts["seconds"] >= 0.6 / factor
+    if factor:  # 0.601 s at four times the speed, and what is due within 5 ms goes together
+        assert counts["seconds"] >= 0.601 / factor - 0.006
 
 
 async def test_nothing_of_a_replay_stays_in_the_broker(

@@ -194,7 +194,9 @@ def test_an_unknown_sensor_and_an_unknown_file_are_told(shared_data: Path, tmp_p
     with pytest.raises(ConfigError, match="fibre-9"):
         open_input(shared_data / "das" / "gdr_1.h5", None, "fibre-9")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(RecordingError, match="DAS file"):
+    with pytest.raises(
+        RecordingError, match=r"notes\.txt' cannot be read as a recording of a fibre"
+    ):
         open_input(tmp_path / "notes.txt", None, "fibre-1")
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from geo.default_site import default_site_path
 from geo.errors import ConfigError, RecordingError, SceneError
+from geo.site import Site
 from sensors.messages import Mark
 from sensors.scenes import load
 from sensors.simulators.course import truth
@@ -24,6 +26,7 @@ KEYS = {
     "crossings", "alerted", "pd", "pd_low", "pd_high", "median_delay_s", "median_error_m",
     "causeless_alerts", "causeless_per_km_day", "alerts_per_crossing", "own_force_incidents",
     "gospa", "by_class", "by_distance", "operator_alerts_per_km_day",
+    "actionable", "pd_actionable", "pd_actionable_low", "pd_actionable_high",
 }  # fmt: skip
 
 FAULT = """
@@ -156,14 +159,36 @@ def test_what_is_not_there_or_no_result_is_said_with_its_line(small: Path) -> No
     with pytest.raises(RecordingError, match=r"alerts.jsonl:1 cannot be read"):
         score([pair])
     (small / "alerts.jsonl").unlink()
-    with pytest.raises(RecordingError, match="wanted what `straja process` writes"):
+    with pytest.raises(
+        RecordingError, match=r"alerts.jsonl: .* wanted a folder that `straja process` wrote"
+    ):
         score([pair])
     (small / "truth.jsonl").write_text("{}\n", encoding="utf-8")
     with pytest.raises(SceneError, match=r"truth.jsonl: truth, line 1"):
         score([pair])
     (small / "truth.jsonl").unlink()
-    with pytest.raises(SceneError, match="wanted readable truth"):
+    with pytest.raises(SceneError, match=r"truth.jsonl: .* wanted what `straja truth` writes"):
         score([pair])
+
+
+def test_truth_that_is_no_text_is_said(small: Path) -> None:
+    (small / "truth.jsonl").write_bytes(b"\xff\xfe\x94")
+    with pytest.raises(SceneError, match="no text in UTF-8: wanted truth"):
+        score([Pair("s", small / "truth.jsonl", small)])
+
+
+def test_truth_of_another_day_is_refused_and_not_scored_as_missed(
+    crossing: Path, tmp_path: Path
+) -> None:
+    scene = load(scene_path("crossing"))
+    moved = tmp_path / "moved.jsonl"
+    site = Site.load(default_site_path())
+    for days in (-1, 1):
+        with moved.open("w", encoding="utf-8") as file:
+            start_ns = scene.start_ns + days * 86_400 * NS
+            write_truth(truth(scene, site, start_ns=start_ns), file)
+        with pytest.raises(SceneError, match=r"is of .*, and the run in .* of .*--start TIME"):
+            score([Pair("c", moved, crossing)])
 
 
 def test_damaged_extent_and_another_site_are_said(small: Path) -> None:
@@ -196,5 +221,8 @@ def test_wrong_arguments_are_said_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    (tmp_path / "c").mkdir()
     assert run(["score", *arguments]) == 2
     assert told in capsys.readouterr().err

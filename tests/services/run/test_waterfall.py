@@ -141,7 +141,8 @@ def test_input_gives_the_waterfall_under_it(folder: Path, tmp_path: Path) -> Non
 def test_inputs_of_some_runs_only_are_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    twice = ["--input", "a.toml", "--input", "b.toml", "--plot", str(tmp_path / "p")]
+    scene = str(scene_path("crossing"))
+    twice = ["--input", scene, "--input", scene, "--plot", str(tmp_path / "p")]
     assert run(["score", "--out-dir", str(folder), *twice]) == 2
     assert "--input is given 2 times for 1 runs" in capsys.readouterr().err
 

@@ -34,9 +34,13 @@ def points(
     actor_class: str = "person",
     near: tuple[float, float] | None = (0.0, 1e6),
     sensor: str = "fibre-3",
+    behind_m: Iterable[float] | None = None,
     **more: Any,
 ) -> list[TruthPoint]:
-    """Points (second, east, north) of an actor; within reach between two seconds, or never."""
+    """Points (second, east, north) of an actor; within reach between two seconds, or never.
+
+    Others that belong to it are so far south of it.
+    """
     is_event = actor_class == "cable_event"
     kind: Any = actor_class if is_event else ActorClass(actor_class)
     base = TruthPoint(
@@ -56,9 +60,15 @@ def points(
         behaviour=None if is_event else Behaviour.WALK,
         event="cut" if is_event else None,
     )
+    gaps = None if behind_m is None else list(behind_m)
+    if gaps is not None:
+        base = replace(base, count=1 + len(gaps))
     return [
         replace(
             base,
+            others_m=None
+            if gaps is None
+            else tuple((EAST_M + east, NORTH_M + north - gap) for gap in gaps),
             at_ns=T0 + round(second * NS),
             east_m=EAST_M + east,
             north_m=NORTH_M + north,

@@ -201,6 +201,38 @@ def test_kinds_have_lines_of_their_own(site: Site) -> None:
     assert (event["alerted"], event["median_delay_s"], event["class_right"]) == (1, 15.0, 1.0)
 
 
+def test_who_comes_walking_and_then_digs_is_a_digger_and_should_be_called_one(site: Site) -> None:
+    truth = [
+        *walk("d1", 0, 20),
+        *points(
+            "d1",
+            [(float(t), 0.0, 20.0) for t in range(21, 90)],
+            behaviour=Behaviour.DIG,
+            object_class=ObjectClass.DIGGING,
+        ),
+    ]
+    found = scored(judged(site, truth, [alert("a", 60.0, 0.0, 20.0, object_class="digging")]))
+    assert list(found["by_class"]) == ["digging"]
+    assert found["class_right"] == 1.0
+    assert found["confusion"] == {"digging": {"digging": 1}}
+
+
+def test_deer_and_farmer_that_the_truth_has_out_of_reach_still_explain_alerts(site: Site) -> None:
+    truth = [
+        *walk("deer", 0, 100, actor_class="animal", near=None),
+        *walk("farmer", 0, 100, east=1_000.0, lawful=True, near=None),
+        *walk("w1", 0, 100, east=2_000.0, near=None),
+    ]
+    alerts = [
+        alert("a", 30.0, 0.0, 30.0, object_class="animal", severity=Severity.LOW),
+        alert("b", 31.0, 1_000.0, 31.0),
+        alert("c", 32.0, 2_000.0, 32.0),
+    ]
+    run = judged(site, truth, alerts)
+    assert verdicts(run) == ["named", "lawful", "causeless"]
+    assert scored(run)["crossings"] == 0
+
+
 def test_several_persons_may_be_called_a_group_or_a_person(site: Site) -> None:
     truth = walk("w1", 0, 100, count=4)
     for said, right in (("group", 1.0), ("person", 1.0), ("vehicle", 0.0)):
@@ -252,6 +284,62 @@ def test_what_was_lost_in_faults(site: Site) -> None:
     assert (found["without"]["crossings"], found["without"]["alerted"]) == (2, 1)
     assert (found["messages_lost"], found["messages_rejected"]) == (12, 3)
     assert "lost: w1 in r (silent)" in table(scored(run))
+
+
+@pytest.mark.parametrize(
+    ("said", "severities", "actionable"),
+    [
+        (["animal"], [Severity.LOW], 0),
+        (["weather"], [Severity.LOW], 0),
+        (["train"], [Severity.LOW], 0),
+        (["animal", "weather"], [Severity.LOW, Severity.LOW], 0),
+        (["unknown"], [Severity.LOW], 1),
+        (["animal"], [Severity.MEDIUM], 1),
+        (["animal", "animal"], [Severity.LOW, Severity.MEDIUM], 1),
+        (["animal", "person"], [Severity.LOW, Severity.LOW], 1),
+    ],
+)
+def test_crossing_that_only_nuisance_alerts_were_raised_for_was_alerted_and_not_acted_on(
+    site: Site, said: list[str], severities: list[Severity], actionable: int
+) -> None:
+    alerts = [
+        alert(
+            "a",
+            30.0 + number,
+            0.0,
+            30.0,
+            object_class=name,
+            severity=severity,
+            revision=number + 1,
+            what="updated" if number else "raised",
+        )
+        for number, (name, severity) in enumerate(zip(said, severities, strict=True))
+    ]
+    run = judged(site, walk("w1", 0, 100), alerts)
+    found = scored(run)
+    assert verdicts(run) == ["crossing"]
+    for some in (found, found["by_class"]["person"], next(iter(found["by_distance"].values()))):
+        assert (some["alerted"], some["pd"]) == (1, 1.0)
+        assert (some["actionable"], some["pd_actionable"]) == (actionable, float(actionable))
+        low, high = some["pd_actionable_low"], some["pd_actionable_high"]
+        assert (low, high) == ((0.025, 1.0) if actionable else (0.0, 0.975))
+    assert details([run])[0]["crossings"][0]["actionable"] == actionable
+    head, line = table(found).split("\n\n")[1].splitlines()[:2]
+    assert "pd actionable (95 %)" in head
+    assert ("0.000 (0.000-0.975)" in line) is not bool(actionable)
+
+
+def test_one_actionable_alert_of_several_is_enough_for_those_who_go_together(site: Site) -> None:
+    truth = [*walk("w1", 0, 100), *walk("w2", 0, 100, east=10.0), *walk("w3", 0, 100, east=900.0)]
+    low: dict[str, Any] = {"object_class": "animal", "severity": Severity.LOW}
+    alerts = [
+        alert("a", 30.0, 0.0, 30.0, **low),
+        alert("b", 40.0, 0.0, 40.0),
+        alert("c", 30.0, 900.0, 30.0, **low),
+    ]
+    found = scored(judged(site, truth, alerts))
+    assert (found["crossings"], found["alerted"], found["actionable"]) == (3, 3, 2)
+    assert found["pd_actionable"] == pytest.approx(2 / 3, abs=1e-4)
 
 
 def test_other_marks_are_left_out(site: Site) -> None:
@@ -306,7 +394,55 @@ def test_details_have_a_row_for_each_crossing_and_alert(site: Site) -> None:
     ]
 
 
+def test_column_is_judged_by_its_nearest_member(site: Site) -> None:
+    cable = site.cable("fibre-3")
+    at_m = 20_000.0
+    places = [cable.point_at(at_m, aside) for aside in (180.0, 130.0, 80.0, 30.0, 4.0)]
+    (first_east, first_north), *others = [(float(e), float(n)) for e, n in places]
+    truth = [
+        replace(
+            one,
+            east_m=first_east,
+            north_m=first_north,
+            count=5,
+            others_m=tuple(others),
+        )
+        for one in points("column", [(0.0, 0.0, 0.0), (10.0, 0.0, 0.0)], actor_class="truck")
+    ]
+    last_east, last_north = others[-1]
+    said = alert("a", 5.0, last_east - EAST_M + 3.0, last_north - NORTH_M + 4.0)
+    found = judged(site, truth, [said])
+    assert verdicts(found) == ["crossing"]
+    assert found.crossings[0].cable_m == pytest.approx(4.0, abs=0.01)
+    assert found.crossings[0].error_m == pytest.approx(5.0, abs=1e-6)
+    assert found.alerts[0].away_m == pytest.approx(5.0, abs=1e-6)
+
+
+def test_distance_says_nothing_of_a_time_out_of_reach(site: Site) -> None:
+    cable = site.cable("fibre-3")
+    sides = [cable.point_at(20_000.0, aside) for aside in (30.0, 25.0, -25.0, -30.0)]
+    truth = [
+        replace(
+            point,
+            east_m=float(place[0]),
+            north_m=float(place[1]),
+            near=("thermal-001",),
+        )
+        for point, place in zip(
+            points("w1", [(float(t), 0.0, 0.0) for t in (0, 5, 50, 55)]), sides, strict=True
+        )
+    ]
+    assert judged(site, truth).crossings[0].cable_m == pytest.approx(0.0, abs=1e-6)
+    gap = [*truth[:2], replace(truth[1], at_ns=T0 + 6 * NS, near=()), *truth[2:]]
+    assert judged(site, gap).crossings[0].cable_m == pytest.approx(25.0, abs=0.01)
+
+
 def test_truth_that_contradicts_itself_is_refused(site: Site) -> None:
+    with pytest.raises(SceneError, match="'c1' has 1 places in others_m and later 2"):
+        judged(
+            site,
+            [*walk("c1", 0, 1, behind_m=[50.0]), *walk("c1", 2, 3, behind_m=[50.0, 100.0])],
+        )
     with pytest.raises(SceneError, match="'w1' stands twice at"):
         judged(site, [*walk("w1", 0, 10), *walk("w1", 10, 20)])
     with pytest.raises(SceneError, match="'w1' is person and later animal"):

@@ -1,7 +1,9 @@
 """Which alert is for what: in time, place, and one cause each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +125,47 @@ def test_train_is_long() -> None:
     assert matched(car, [alert("a", 50.0, 0.0, 500.0)]) == [None]
 
 
+COLUMN: dict[str, Any] = {
+    "actor_class": "truck",
+    "speed": 10.0,
+    "behind_m": [50.0, 100.0, 150.0, 200.0],
+}
+TRAIN: dict[str, Any] = {
+    "actor_class": "train",
+    "speed": 20.0,
+    "behind_m": [20.0 + 17.0 * wagon for wagon in range(23)],
+}
+
+
+def test_alert_at_the_last_truck_is_for_the_column_when_the_first_is_far_out() -> None:
+    truth = walk("column", 0, 60, **COLUMN)
+    # The first is at 600 m, the last at 400 m.
+    assert matched(truth, [alert("a", 60.0, 0.0, 260.0)]) == ["column"]
+    first = [replace(one, others_m=None) for one in truth]
+    assert matched(first, [alert("a", 60.0, 0.0, 260.0)]) == [None]
+    # And for it no farther: 100 m come of the ten seconds that an alert may lag.
+    assert matched(truth, [alert("a", 60.0, 0.0, 400.0 - 100.0 - 164.0)]) == ["column"]
+    assert matched(truth, [alert("a", 60.0, 0.0, 400.0 - 100.0 - 166.0)]) == [None]
+
+
+def test_distance_of_an_alert_is_that_to_the_nearest_member() -> None:
+    actors = actors_of(walk("column", 0, 60, **{**COLUMN, "speed": 0.0}))
+    found = match(raised_of([alert("a", 30.0, 4.0, -147.0)]), actors, RULES)
+    assert found.apart_m == (5.0,)
+
+
+def test_alert_at_the_tail_of_a_train_is_for_it_and_one_beyond_is_not() -> None:
+    truth = walk("train", 0, 60, **TRAIN)
+    tail = 1_200.0 - 394.0
+    assert matched(truth, [alert("a", 60.0, 0.0, tail - 200.0 - 160.0)]) == ["train"]
+    assert matched(truth, [alert("a", 60.0, 0.0, tail - 200.0 - 170.0)]) == [None]
+    # Where nobody wrote its wagons down, it is taken as longer than its point.
+    head = [replace(one, others_m=None) for one in truth]
+    assert matched(head, [alert("a", 60.0, 0.0, tail - 200.0 - 40.0)]) == ["train"]
+    alone = [replace(one, others_m=()) for one in truth]
+    assert matched(alone, [alert("a", 60.0, 0.0, tail - 200.0 - 40.0)]) == [None]
+
+
 # --- who goes together
 
 
@@ -145,6 +188,15 @@ def test_who_only_meets_or_walks_apart_does_not() -> None:
     assert groups_of([*walk("w1", 0, 100), *walk("w2", 0, 100, east=51.0)]) == [["w1"], ["w2"]]
     # The same way one after the other, hardly at the same time.
     assert groups_of([*walk("w1", 0, 100), *walk("w2", 80, 180)]) == [["w1"], ["w2"]]
+
+
+def test_who_follows_a_column_goes_together_with_it() -> None:
+    column = walk("column", 0, 100, **{**COLUMN, "speed": 1.0})
+    assert groups_of([*column, *walk("w1", 0, 100, east=40.0)]) == [["column", "w1"]]
+    tail = points("w1", [(float(t), 40.0, t - 200.0) for t in range(101)])
+    assert groups_of([*column, *tail]) == [["column", "w1"]]
+    past = points("w1", [(float(t), 0.0, t - 251.0) for t in range(101)])
+    assert groups_of([*column, *past]) == [["column"], ["w1"]]
 
 
 def test_a_chain_goes_together_and_a_deer_is_no_part_of_it() -> None:

@@ -77,7 +77,35 @@ def test_other_members_of_a_group_are_neither_right_nor_wrong() -> None:
     assert far.false == 1
 
 
-def test_tracks_along_a_train_are_the_train() -> None:
+def test_a_column_is_where_its_nearest_member_is_and_each_of_them_may_have_a_track() -> None:
+    truth = walk("column", 0, 0, actor_class="truck", behind_m=[50.0, 100.0, 150.0, 200.0])
+    last = [track("t", 0.0, 3.0, -196.0)]
+    assert over(truth, last, 0.0) == TrackFigures(1, 5.0, 25.0, 1, 0, 0)
+    each = [track(f"t{n}", 0.0, 0.0, -50.0 * n) for n in range(5)]
+    assert (over(truth, each, 0.0).pairs, over(truth, each, 0.0).false) == (1, 0)
+    # One more than there are, and one beside them.
+    assert over(truth, [*each, track("u", 0.0, 5.0, -200.0)], 0.0).false == 1
+    assert over(truth, [*last, track("u", 0.0, 30.0, -100.0)], 0.0).false == 1
+
+
+def test_targets_of_several_members_come_and_go_with_others() -> None:
+    truth = [
+        *walk("pair", 2, 6, speed=0.0, behind_m=[40.0]),
+        *walk("w1", 0, 8, east=500.0, speed=0.0),
+        *walk("column", 4, 8, east=1_000.0, speed=0.0, behind_m=[50.0, 100.0]),
+    ]
+    tracks = [
+        track("a", 0.0, 0.0, -44.0),
+        track("b", 0.0, 500.0, 3.0),
+        track("c", 0.0, 1_000.0, -102.0),
+    ]
+    found = over(truth, tracks, 8.0)
+    # a is right for 5 s, b for 9, c for 5; each is false or missing never else.
+    assert (found.pairs, found.missed, found.false) == (19, 0, 4 + 4)
+    assert found.localisation == pytest.approx(5 * 16.0 + 9 * 9.0 + 5 * 4.0)
+
+
+def test_tracks_along_a_train_of_unknown_length_are_the_train() -> None:
     train = walk("train", 0, 0, actor_class="train")
     wagons = [track(f"t{n}", 0.0, 0.0, -100.0 * n) for n in range(8)]
     found = over(train, wagons, 0.0)
