@@ -90,7 +90,8 @@ class FibreDetection:
                     self._cables[item.topic.group, item.topic.sensor] = register.cable
             case Gap() if item.channel == Channel.FRAME:
                 for (group, sensor, _), one in self._sensors.items():
-                    if (group, sensor) == (item.group, item.sensor):
+                    here = (group, sensor, one.session)
+                    if here == (item.group, item.sensor, item.session):
                         one.gap()
             case Tick():
                 oldest = item.at_ns - round(self._settings.forget_s * _NS)
