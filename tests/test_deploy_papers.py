@@ -22,7 +22,7 @@ FOREIGN = {"up"}
 def any_service() -> Any:
     """Stands for every part that metrics are read from: all its counts are 0."""
     gateway = SimpleNamespace(group="g", received=0, journalled=0, rejected=0, sent=0)
-    sensor = SimpleNamespace(kind="fibre", state="online")
+    sensor = SimpleNamespace(kind="fibre", sensor="fibre-1", state="online", cover=0.9)
 
     class Parts:
         def __getattr__(self, name: str) -> Any:

@@ -24,6 +24,7 @@ from services.bench.border_frames import FRAME_S, BorderFrames
 from services.bench.machine import machine
 from services.bench.stopwatch import Stopwatch, watched
 from services.config.settings import Settings
+from services.detect.cable_state import CableState
 from services.detect.fibre import FibreDetection, compile_kernels
 from services.detect.floor import Floor
 from services.detect.frontend import FrontEnd
@@ -40,12 +41,13 @@ MOST_S = 3_600.0
 PEERS_S = 20.0
 """Of the border's time that peers get: twice their long mean."""
 
-_DECODE, _FRONT, _FLOOR, _OBJECTS = "decode", "front end", "floor", "objects"
+_DECODE, _FRONT = "decode", "front end"
 _STAGES: dict[str, list[type]] = {
     _DECODE: [Intake],
     _FRONT: [FrontEnd],
-    _FLOOR: [Floor],
-    _OBJECTS: [Objects],
+    "floor": [Floor],
+    "objects": [Objects],
+    "cable": [CableState],
 }
 _REST = "rest"
 

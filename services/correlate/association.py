@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from sensors.messages import ObjectClass
 from services.correlate.assignment import IndexArray, assign, windows
 from services.correlate.batch import Batch, batch
 from services.correlate.hold import NS
@@ -26,6 +27,7 @@ _TENTATIVE_COST = 6.0
 """Handicap, in d^2, of an unconfirmed track against a confirmed one; assumed."""
 _OWN_BONUS = 4.0
 """What a fresh own-force position is preferred by; assumed."""
+_ATTACK = CLASSES.index(ObjectClass.CABLE_ATTACK)
 _OWN_SPEED_MPS = 5.0
 """A detection whose own speed differs from the unit's by more is not the unit; assumed."""
 _CLASS_FLOOR = 0.02
@@ -111,6 +113,8 @@ def _pass(
     own = tracks["own"][row]
     speed = np.hypot(tracks["x"][row, 2], tracks["x"][row, 3])
     unlike = np.abs(items.speed[found] - speed) > _OWN_SPEED_MPS
+    # No unit of ours explains what was done to a cable.
+    unlike |= items.classes[found, _ATTACK] > 0.5
     fits &= ~own | (explains[row] & ~unlike)
     found, row, own = found[fits], row[fits], own[fits]
     dt = (items.at[found] - tracks["t"][row]) / NS

@@ -47,6 +47,12 @@ def _cause(alive: list[Track], shown: Incident | None) -> Explanation | None:
     return shown.reason if shown is not None and shown.reason.key != _REASON else None
 
 
+def _is_attack(track: Track) -> bool:
+    """Whether a track is what was done to a cable, by its class or by what a sensor said."""
+    said = track.last is not None and track.last.explanation is not None
+    return said or track.classes.get(ObjectClass.CABLE_ATTACK, 0.0) > 0.5
+
+
 class Incidents:
     """Stage from tracks to incidents; see the module."""
 
@@ -151,6 +157,8 @@ class Incidents:
         return [self._show(group, replace(now, late_s=(late.at_ns - last.at_ns) / NS))]
 
     def _is_lawful(self, track: Track) -> bool:
+        if _is_attack(track):
+            return False  # at a crossing people may pass, but nobody may cut the cable
         site = self._site.at(track.at_ns)
         return bool(site.lawful_zones.at(track.east_m, track.north_m))
 

@@ -9,6 +9,7 @@ long cable a tap test has to say it.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -146,10 +147,9 @@ class Hearing:
         """Median level about each channel, straight between the middles of blocks."""
         size = level.size
         edges = np.linspace(0, size, max(2, round(size / self._block) + 1)).astype(np.int64)
-        known = np.where(sound, level, np.float32(np.nan))
         middles = [
-            float(np.nanmedian(part)) if np.isfinite(part).any() else np.nan
-            for part in np.split(known, edges[1:-1])
+            float(np.median(known)) if (known := level[low:high][sound[low:high]]).size else np.nan
+            for low, high in pairwise(edges)
         ]
         at = 0.5 * (edges[:-1] + edges[1:] - 1)
         fine = np.isfinite(middles)

@@ -77,6 +77,8 @@ class FibreDetection:
         self._cable_method = method_name("fibre-cable", _CABLE_VERSION, CableStateSettings())
         self._sensors: dict[_Key, FibreSensor] = {}
         self._cables: dict[tuple[str, str], str] = {}
+        self._found: dict[tuple[str, str], tuple[Site, str | None, Cable | None]] = {}
+        """Cable of each sensor, with what it was found by."""
 
     def push(self, item: Heard | Gap | Tick) -> list[Detection | Reception]:
         """Take a frame, a registration, a gap or the time."""
@@ -88,7 +90,8 @@ class FibreDetection:
                     self._cables[item.topic.group, item.topic.sensor] = register.cable
             case Gap() if item.channel == Channel.FRAME:
                 for (group, sensor, _), one in self._sensors.items():
-                    if (group, sensor) == (item.group, item.sensor):
+                    here = (group, sensor, one.session)
+                    if here == (item.group, item.sensor, item.session):
                         one.gap()
             case Tick():
                 oldest = item.at_ns - round(self._settings.forget_s * _NS)
@@ -176,13 +179,13 @@ class FibreDetection:
         return out
 
     def _cable(self, group: str, sensor: str, at_ns: int) -> Cable | None:
-        """The sensor's cable: by the site's row, else as registered; None where not known."""
-        site = self._site.at(at_ns)
-        name = site.sensor(sensor).cable if site.has_sensor(sensor) else None
-        name = name or self._cables.get((group, sensor))
-        if name is None or all(row.id != name for row in site.cables):
-            return None
-        return site.cable(name)
+        """The sensor's cable; looked up anew when the site changes or it registers another."""
+        site, registered = self._site.at(at_ns), self._cables.get((group, sensor))
+        found = self._found.get((group, sensor))
+        if found is None or found[0] is not site or found[1] != registered:
+            found = (site, registered, _cable_of(site, sensor, registered))
+            self._found[group, sensor] = found
+        return found[2]
 
     def _detection(
         self, heard: Heard, frame: FibreFrame, cable: Cable | None, told: Told, find: Find
@@ -293,6 +296,15 @@ class FibreDetection:
         placed = cable.place(distance, sigma * spacing, swath)
         (ee, en), (_, nn) = placed.covariance_m2.tolist()
         return _Place(float(placed.east_m), float(placed.north_m), Covariance(ee, en, nn), distance)
+
+
+def _cable_of(site: Site, sensor: str, registered: str | None) -> Cable | None:
+    """A sensor's cable: by the site's row, else as registered; None where not known."""
+    name = site.sensor(sensor).cable if site.has_sensor(sensor) else None
+    name = name or registered
+    if name is None or all(row.id != name for row in site.cables):
+        return None
+    return site.cable(name)
 
 
 def _confidence(find: Find) -> float:

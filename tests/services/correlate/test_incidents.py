@@ -135,6 +135,15 @@ def test_own_force_makes_no_incident_and_is_counted(site: Site, place: tuple[flo
     assert stage.counts == {"own_force": 1}
 
 
+def test_a_cable_cut_inside_a_crossing_is_an_incident(site: Site) -> None:
+    crossing = site.crossing("jimbolia-srpska-crnja")
+    east, north = (float(x) for x in to_plane(*crossing.position))
+    incidents = Incidents(site, "r")
+    assert incidents.push(track("p", 0.0, east, north)) == []
+    (told,) = incidents.push(track("c", 1.0, east, north, object_class=ObjectClass.CABLE_ATTACK))
+    assert told.object_class is ObjectClass.CABLE_ATTACK
+
+
 def test_inside_a_crossing_is_lawful_and_leaving_it_is_an_incident(site: Site) -> None:
     crossing = site.crossing("jimbolia-srpska-crnja")
     east, north = (float(x) for x in to_plane(*crossing.position))

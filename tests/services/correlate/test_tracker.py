@@ -268,6 +268,14 @@ def test_a_patrol_that_the_fibre_hears_is_no_intruder() -> None:
     assert set(tracks[-1].sensors) == {"patrol-01", "fibre-1"}
 
 
+def test_a_cable_cut_beside_a_patrol_is_not_laid_to_the_patrol() -> None:
+    items = [own("patrol-01", float(n), 0.0, 0.0) for n in range(12)]
+    attack = {ObjectClass.CABLE_ATTACK: 0.95, ObjectClass.UNKNOWN: 0.05}
+    items += [seen("fibre-1", 5.0 + 0.5 * n, 3.0, 0.0, classes=attack) for n in range(8)]
+    tracks = push_all(Tracker(), with_ticks(sorted(items, key=lambda i: i.at_ns), 14))
+    assert {track.sensors for track in tracks if track.own_force is None} == {("fibre-1",)}
+
+
 def test_an_intruder_thirty_metres_from_a_patrol_is_found() -> None:
     items = [own("patrol-01", float(n), 0.0, 1.3 * n) for n in range(30)]
     items += [seen("fibre-1", n + 0.5, 2.0, 1.3 * (n + 0.5)) for n in range(30)]

@@ -10,7 +10,7 @@ import pytest
 
 from sensors.messages import FibreFrame
 from services.detect.fibre import FibreDetection, FibreSettings
-from services.events import Detection, Heard, Reception
+from services.events import Detection, Gap, Heard, Reception
 from tests.services.detect.fibre_scenes import (
     START_NS,
     Samples,
@@ -147,6 +147,15 @@ def test_frames_doubled_and_out_of_order_are_taken_once() -> None:
     found, receptions = told(muddled)
     assert [one.id for one in found] == [one.id for one in plain]
     assert "samples-repeated" in faults(receptions)
+
+
+def test_a_gap_of_another_session_breaks_nothing() -> None:
+    heard = frames(counts(walk()))
+    plain, _ = told(heard)
+    stage = FibreDetection(site(), FibreSettings())
+    gap = Gap("gateway-1", "fibre-1", "frame", "s0", 1, 2, START_NS)
+    found = [event for one in heard for item in (gap, one) for event in stage.push(item)]
+    assert [one.id for one in found if isinstance(one, Detection)] == [one.id for one in plain]
 
 
 def test_many_frames_lost_at_random_leave_the_rest_working() -> None:
