@@ -68,6 +68,7 @@ KEYS = {_NAMES.get(one.name, one.name): one.name for one in dataclasses.fields(T
 _CABLE_KEYS = ("event", "cable", "distance_m")
 _MAY_MISS = {"behaviour", "lawful", "others_m", *_CABLE_KEYS}
 _POINT = TypeAdapter(TruthPoint)
+_WANTED = "wanted one JSON object, as `straja truth` writes it"
 
 
 def write_truth(points: Iterable[TruthPoint], file: TextIO) -> int:
@@ -104,9 +105,9 @@ def _read(line: str, number: int) -> TruthPoint:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object") from error
+        raise SceneError(f"{here} is {line.strip()!r:.60}: {_WANTED}") from error
     if not isinstance(row, dict):
-        raise SceneError(f"{here} is {line.strip()!r:.60}: wanted one JSON object")
+        raise SceneError(f"{here} is {line.strip()!r:.60}: {_WANTED}")
     unknown = sorted(row.keys() - KEYS)
     if unknown:
         raise SceneError(f"{here}: {unknown[0]} is not known: wanted a key of {', '.join(KEYS)}")

@@ -11,6 +11,9 @@ from geo.toml_lines import locate
 from sensors.scenes.rows import Actor, CableEvent, Crossings, Fault, Patrol, Table, Weather
 from sensors.scenes.scene import Scene
 
+_LONGEST = 80
+"""Characters of a value that are shown."""
+
 _TABLES: dict[str | int, type[Table]] = {
     "weather": Weather,
     "actor": Actor,
@@ -53,19 +56,28 @@ def parse(text: str, name: str = "scene") -> Scene:
 
 def _sentence(fault: Any, text: str, name: str) -> str:
     location: tuple[str | int, ...] = fault["loc"]
+    found = fault["input"]
+    if fault["type"] == "misplaced":
+        below, found = fault["ctx"]["at"]
+        location = (*location, *below)
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    value = repr(fault["input"])
-    shown = value if len(value) <= 80 else value[:77] + "..."
+    shown = _shown(found)
     wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "extra_forbidden":
         table = next((_TABLES[part] for part in location if part in _TABLES), Scene)
         keys = (field.alias or key for key, field in table.model_fields.items())
         wanted = f"a key of the scene format, here one of {', '.join(keys)}"
     elif fault["type"] == "missing":
-        shown, wanted = "missing", "this key"
-    return (
-        f"{name}:{_line(text, location)}: {key.lstrip('.') or 'scene'} is {shown}: wanted {wanted}"
-    )
+        shown, wanted = " is missing", "this key"
+    return f"{name}:{_line(text, location)}: {key.lstrip('.') or 'scene'}{shown}: wanted {wanted}"
+
+
+def _shown(value: Any) -> str:
+    """What a sentence says of a value; of a whole table its id, since it stands in the file."""
+    if isinstance(value, dict):
+        return f" ({value['id']!r})" if "id" in value else ""
+    text = f" is {value!r}"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _line(text: str, location: tuple[str | int, ...]) -> int:

@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from sensors.scenes.kinds import (
     ActorClass,
@@ -88,6 +89,11 @@ class Actor(Table):
     def begins_s(self) -> float:
         """When it comes into the scene."""
         return (self.waypoints or self.waypoints_lonlat)[0][2]
+
+    @property
+    def way_key(self) -> str:
+        """Which of its two keys says where it goes."""
+        return "waypoints" if self.waypoints else "waypoints_lonlat"
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -251,6 +257,17 @@ class Fault(Table):
     t_s: Seconds
     duration_s: Duration
     kind: FaultKind
+
+
+def misplaced(place: tuple[str | int, ...], value: object, wanted: str) -> PydanticCustomError:
+    """Make the fault of a value that a table holds far below, found while the table is checked.
+
+    Args:
+        place: keys and row numbers on the way to it.
+        value: what stands there.
+        wanted: instead.
+    """
+    return PydanticCustomError("misplaced", "{wanted}", {"wanted": wanted, "at": (place, value)})
 
 
 def _check_speed(actor_class: ActorClass, behaviour: Behaviour, speed_mps: float) -> None:

@@ -14,6 +14,7 @@ from sensors.scenes.rows import (
     Patrol,
     Table,
     Weather,
+    misplaced,
 )
 
 SYNTHETIC = "synthetic"
@@ -67,12 +68,7 @@ class Scene(Table):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        names = [one.id for one in self.actor]
-        names += [one.id for one in self.patrol]
-        names += [one.id for one in self.crossings]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"each id once; {', '.join(twice)} stands there again")
+        names = self._names()
         if self.within_m is not None or self.fibre_window_m is not None:
             if not (names or self.cable_event):
                 raise ValueError(
@@ -87,20 +83,35 @@ class Scene(Table):
         self._begins_before_the_end()
         return self
 
+    def _names(self) -> set[str]:
+        """The ids of all who move, each of which stands there once."""
+        ids = [(("actor", number, "id"), one.id) for number, one in enumerate(self.actor)]
+        ids += [(("patrol", number, "id"), one.id) for number, one in enumerate(self.patrol)]
+        ids += [(("crossings", number, "id"), one.id) for number, one in enumerate(self.crossings)]
+        names: set[str] = set()
+        for place, name in ids:
+            if name in names:
+                raise misplaced(place, name, "an id of its own: it stands there before")
+            names.add(name)
+        return names
+
     def _begins_before_the_end(self) -> None:
         end = self.duration_s
         if end is None:
             return
         begins = [
-            *((f"actor[{n}].waypoints[0]", one.begins_s) for n, one in enumerate(self.actor)),
-            *((f"patrol[{n}].t_s", one.t_s[0]) for n, one in enumerate(self.patrol)),
-            *((f"crossings[{n}].first_t_s", one.first_t_s) for n, one in enumerate(self.crossings)),
-            *((f"cable_event[{n}].t_s", one.t_s) for n, one in enumerate(self.cable_event)),
-            *((f"fault[{n}].t_s", one.t_s) for n, one in enumerate(self.fault)),
+            *((("actor", n, one.way_key, 0, 2), one.begins_s) for n, one in enumerate(self.actor)),
+            *((("patrol", n, "t_s", 0), one.t_s[0]) for n, one in enumerate(self.patrol)),
+            *(
+                (("crossings", n, "first_t_s"), one.first_t_s)
+                for n, one in enumerate(self.crossings)
+            ),
+            *((("cable_event", n, "t_s"), one.t_s) for n, one in enumerate(self.cable_event)),
+            *((("fault", n, "t_s"), one.t_s) for n, one in enumerate(self.fault)),
         ]
-        late = [f"{key} ({t_s:g} s)" for key, t_s in begins if t_s >= end]
-        if late:
-            raise ValueError(f"{', '.join(late)} before the scene's end at duration_s = {end:g}")
+        for key, t_s in begins:
+            if t_s >= end:
+                raise misplaced(key, t_s, f"a time before the scene's end at duration_s = {end:g}")
 
     @property
     def start_ns(self) -> int:

@@ -43,8 +43,13 @@ _AFTER_S = 35.0
 """An alert may come 30 s after its crossing has gone."""
 
 _BEGIN_WITHIN_S = 15.0
+"""Crossings begin at a drawn moment of so long, so that none is in step with others (assumed)."""
+
 _FROM_END_M = 400.0
-_POST_M = 700.0  # from border crossings, as for drawn scenes
+"""From a cable's ends: half the way of a vehicle along it, and as far as it is heard (assumed)."""
+
+_POST_M = 700.0
+"""From border crossings, as for drawn scenes: people and cars stand about there (assumed)."""
 
 Point = tuple[float, float, float]
 Draw = np.random.Generator

@@ -93,8 +93,7 @@ def _impacts(
     rows, channels = out.shape
     for i in range(at_s.size):
         for c in range(channels):
-            gauge = np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1])
-            if gauge < 0.5:
+            if np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1]) < 0.5:
                 continue  # a slack coil: both ends at one place
             for end in range(2):
                 dx = ends[c, 2 * end] - east[i]
@@ -104,7 +103,7 @@ def _impacts(
                     continue
                 axial = (dx * ends[c, 4] + dy * ends[c, 5]) / r
                 sign = 1.0 if end == 1 else -1.0
-                scale = sign * axial * strength[i] / gauge
+                scale = sign * axial * strength[i] / GAUGE_M
                 place = max(r - 1.0, 0.0)
                 row = min(int(place), table.shape[1] - 2)
                 share = np.float32(min(place - row, 1.0))
@@ -152,11 +151,10 @@ def add_hum(
     rows, channels = out.shape
     length = table.shape[1]
     for c in range(channels):
-        gauge = np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1])
-        if gauge < 0.5:
+        if np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1]) < 0.5:
             continue
         for end in range(2):
-            sign = (1.0 if end == 1 else -1.0) / gauge
+            sign = (1.0 if end == 1 else -1.0) / GAUGE_M
             for first in range(0, rows, ROWS_A_STEP):
                 last = min(first + ROWS_A_STEP, rows)
                 half = 0.5 * (first + last) / rows
@@ -213,8 +211,7 @@ def add_weights(
     steps = (rows + ROWS_A_STEP - 1) // ROWS_A_STEP
     rates = np.empty(steps + 1)
     for c in range(channels):
-        gauge = np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1])
-        if gauge < 0.5:
+        if np.hypot(ends[c, 2] - ends[c, 0], ends[c, 3] - ends[c, 1]) < 0.5:
             continue
         for step in range(steps + 1):
             share = min(step * ROWS_A_STEP, rows) / rows
@@ -232,7 +229,7 @@ def add_weights(
                     turning = 2.0 * along * (dx * east + dy * north) / square
                     sign = 1.0 if end == 1 else -1.0
                     rate += sign * newtons[i] * (closing - turning) / square
-            rates[step] = 1e9 * softness * rate / gauge
+            rates[step] = 1e9 * softness * rate / GAUGE_M
         for t in range(rows):
             step = t // ROWS_A_STEP
             share = (t - step * ROWS_A_STEP) / ROWS_A_STEP

@@ -87,7 +87,10 @@ def process(
 
     source_input = open_input(source, site, sensor, start_ns=in_ns(start))
     if source_input.seconds is None:
-        raise ConfigError(f"{source.name} has no duration_s: a scene to process has an end")
+        raise ConfigError(
+            f"{source.name} has no duration_s: a scene to process has an end; "
+            "write one into it, such as duration_s = 600"
+        )
     with progress(f"processing {source.name}", source_input.seconds) as advance:
         counts = process_input(
             source_input.items(advance),

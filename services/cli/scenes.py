@@ -48,7 +48,10 @@ def truth(
 
     told = load_scene(source)
     if told.duration_s is None:
-        raise ConfigError(f"{source.name} has no duration_s: a scene to write truth of has an end")
+        raise ConfigError(
+            f"{source.name} has no duration_s: a scene to write truth of has an end; "
+            "write one into it, such as duration_s = 600"
+        )
     where = Site.load(site or scene_site(told, source))
     with out.open("w", encoding="utf-8") as file:
         points = write_truth(course.truth(told, where, step, start_ns=in_ns(start)), file)

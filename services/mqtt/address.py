@@ -1,6 +1,7 @@
 """Where the broker is and how to prove who we are."""
 
 import hashlib
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,15 @@ class BrokerAddress:
             f"the broker refused name or password: {self} said {str(reason)!r} to us {whose}; give "
             "mqtt://name@host:port and STRAJA_BROKER_PASSWORD, or --data FOLDER of a running demo"
         )
+
+    def out_of_reach(self, reason: object) -> str:
+        """Say that there was no connection, and what to do about it.
+
+        Args:
+            reason: the system's word, whose number says nothing to anybody.
+        """
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(reason))
+        return f"{self} is out of reach ({why}): start it, or correct --broker"
 
     def __str__(self) -> str:
         """Show the address without the password."""

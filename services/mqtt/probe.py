@@ -167,9 +167,7 @@ class _Connection:
         try:
             self._client.connect(self._address.host, self._address.port, keepalive=30)
         except OSError as error:
-            raise BrokerError(
-                f"{self._address} is out of reach ({error}): start it, or correct --broker"
-            ) from error
+            raise BrokerError(self._address.out_of_reach(error)) from error
         self._client.loop_start()
         with self._turn:
             self._turn.wait_for(lambda: self._connected is not None or self._lost, _ANSWER_S)

@@ -86,7 +86,7 @@ class Publisher:
             except MqttConnectError as error:
                 raise BrokerError(self._address.refusal(error.rc)) from error
             except (aiomqtt.MqttError, OSError) as error:
-                raise BrokerError(f"{self._address} is out of reach: {error}") from error
+                raise BrokerError(self._address.out_of_reach(error)) from error
             self._client = client
             return client
 

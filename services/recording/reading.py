@@ -181,7 +181,10 @@ class Recording:
     def _walk(self, file: BinaryIO, size: int) -> _Contents:
         contents = _Contents()
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise RecordingError(f"{str(self.path)!r} is no MCAP file: wanted a recording (.mcap)")
+            raise RecordingError(
+                f"{str(self.path)!r} is no MCAP file: wanted a recording (.mcap), as "
+                "`straja record` writes it; correct the path, or copy the file anew"
+            )
         offset = len(_MAGIC)
         while offset + _HEAD.size <= size:
             file.seek(offset)

@@ -1,6 +1,7 @@
 """``straja score``: what runs left in their folders, against their truth."""
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,7 +107,8 @@ def read_run(pair: Pair, site_path: Path | None, mark: Mark | None) -> ReadRun:
     Raises:
         SceneError: truth that cannot be read.
         RecordingError: a folder that ``straja process`` did not write.
-        ConfigError: a folder with several marks, none of which was chosen, or of another site.
+        ConfigError: a folder with several marks, none of which was chosen, or with another than
+            the chosen one, or of another site.
         SceneError: truth of another time than the run's.
     """
     truth = list(_truth(pair.truth))
@@ -119,6 +121,8 @@ def read_run(pair: Pair, site_path: Path | None, mark: Mark | None) -> ReadRun:
         raise ConfigError(
             f"{pair.folder} holds the marks {known}: say which one the truth is of, with --mark"
         )
+    if mark is not None and mark not in marks:
+        _check_mark(pair.folder, mark, marks)
     found = read_extent(pair.folder)
     extent, values = found or (_extent_of(truth, alerts, tracks), {})
     _check_times(pair, truth, extent)
@@ -223,6 +227,22 @@ def _own_reports(path: Path) -> Iterator[Detection]:
             event = _decoded(line, path, number)
             if isinstance(event, Detection):
                 yield event
+
+
+def _check_mark(folder: Path, mark: Mark, others: AbstractSet[Mark]) -> None:
+    """Refuse a mark that nothing has where others stand: every crossing would count as missed."""
+    has = f'"mark":"{mark}"'.encode()
+    none = not others
+    for line, _ in _lines(folder / "detections.jsonl"):
+        if has in line:
+            return
+        none = False
+    if not none:
+        known = f", only {', '.join(sorted(others))}" if others else ""
+        raise ConfigError(
+            f"--mark is {str(mark)!r} and {folder} holds nothing of it{known}: wanted a mark that "
+            "its results have; give another, or leave --mark out"
+        )
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int]]:

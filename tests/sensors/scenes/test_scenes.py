@@ -60,7 +60,7 @@ def test_a_scene_is_read_with_its_units_and_defaults() -> None:
         (HEAD.replace("Z\n", "\n"), "x.toml:3: start is"),
         (HEAD + WALKER, "either waypoints or waypoints_lonlat"),
         (HEAD + WALKER + WAY.replace("60.0]]", "0.0]]"), "in order of t_s"),
-        (HEAD + WALKER + WAY + WALKER + WAY, "each id once; w1"),
+        (HEAD + WALKER + WAY + WALKER + WAY, "actor[1].id is 'w1': wanted an id of its own"),
         (HEAD + WALKER + WAY + "reports_position_every_s = 5\n", "own_force = true"),
         (HEAD + "within_m = 100\n", "or [[cable_event]] with within_m"),
         ("name = ", "x.toml: wanted TOML"),

@@ -219,6 +219,27 @@ def test_a_slack_coil_is_deaf() -> None:
     assert power[6] < 0.2 * power.max()
 
 
+def test_a_gauge_that_lies_mostly_in_a_coil_hears_no_more_than_one_that_does_not() -> None:
+    ends = np.array([[-5.0, 0.0, 5.0, 0.0, 1.0, 0.0], [-0.5, 0.0, 0.5, 0.0, 1.0, 0.0]])
+    at_s, kind = np.array([0.05]), np.zeros(1, dtype=np.int64)
+    blow = np.zeros((250, 2), dtype=np.float32)
+    ground.add_impacts(
+        Impacts(at_s, at_s * 0 - 20.0, at_s * 0, at_s * 20, kind),
+        SOILS[0],
+        0.0,
+        RATE_HZ,
+        ends,
+        blow,
+    )
+    bending = np.zeros((250, 2), dtype=np.float32)
+    begin, finish = np.array([[-20.0], [3.0]]), np.array([[-10.0], [3.0]])
+    ground.add_weights(
+        SOILS[0].softness_m_per_n, np.array([1e4]), begin, finish, RATE_HZ, ends, bending
+    )
+    for heard_by in (np.abs(blow).max(axis=0), np.abs(bending).max(axis=0)):
+        assert 0.0 < heard_by[1] < heard_by[0]
+
+
 def test_a_car_is_heard_far_off_and_bends_the_ground_when_it_crosses() -> None:
     car = across(1_030, -80.0, 80.0, 20.0, ActorClass.VEHICLE, Behaviour.DRIVE)
     added = heard(car, 20.0)

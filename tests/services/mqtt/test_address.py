@@ -34,3 +34,10 @@ def test_a_client_id_stays_and_cannot_be_guessed_without_the_password() -> None:
 def test_what_is_no_address_is_refused_with_what_to_write(url: str) -> None:
     with pytest.raises(ConfigError, match="broker address"):
         BrokerAddress.parse(url)
+
+
+def test_a_broker_out_of_reach_is_said_without_the_systems_number() -> None:
+    address = BrokerAddress.parse("mqtt://localhost:1999")
+    assert address.out_of_reach("[Errno 111] Connection refused") == (
+        "mqtt://localhost:1999 is out of reach (Connection refused): start it, or correct --broker"
+    )

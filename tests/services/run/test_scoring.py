@@ -150,6 +150,15 @@ def test_several_marks_need_a_choice(small: Path) -> None:
     assert score([pair], mark=Mark.REAL)[0]["other_mark_alerts"] == 1
 
 
+def test_a_mark_that_nothing_has_is_refused(small: Path) -> None:
+    pair = Pair("s", small / "truth.jsonl", small)
+    with pytest.raises(ConfigError, match=r"--mark is 'real' and .* only simulated: .* leave"):
+        score([pair], mark=Mark.REAL)
+    for name in ("alerts", "tracks", "detections"):
+        (small / f"{name}.jsonl").write_bytes(b"")
+    assert score([pair], mark=Mark.REAL)[0]["alerted"] == 0
+
+
 def test_what_is_not_there_or_no_result_is_said_with_its_line(small: Path) -> None:
     pair = Pair("s", small / "truth.jsonl", small)
     (small / "alerts.jsonl").write_bytes(encode(track("t", 1.0, 0.0, 0.0)) + b"\n")
