@@ -168,6 +168,8 @@ class SiteMemory:
         across = settled and incident.direction in {"towards", "away"}
         if visit in followed.visits or len(followed.visits) < _MOST_VISITS:
             followed.visits[visit] = followed.visits.get(visit, False) or across
+        else:
+            self._tally("visit_not_learned")
         followed.group = GROUP_OF.get(incident.object_class, -1)
         if not followed.whole and incident.severity > Severity.LOW:
             walks = incident.object_class is ObjectClass.PERSON

@@ -403,6 +403,18 @@ def test_open_incidents_are_bounded_and_those_given_up_are_counted(site: Site) -
     assert memory.tallies["not_followed"] == 3
 
 
+def test_an_incident_through_too_many_places_is_learned_in_part_and_the_rest_is_counted(
+    site: Site,
+) -> None:
+    memory = SiteMemory(site, "live")
+    seen = Watch(site).passes(MONDAY)[0]
+    for number in range(515):
+        memory.push(replace(seen, revision=number + 1, chainage_m=250.0 * number))
+    memory.push(replace(seen, revision=516, ended=True))
+    assert memory.size == 512
+    assert memory.tallies["visit_not_learned"] == 3
+
+
 def test_a_road_or_railway_of_the_site_makes_its_traffic_likelier_beforehand(site: Site) -> None:
     centre = site.border.point_at(CHAINAGE_M, 0.0)
     longitude, latitude = to_wgs84(float(centre[0]), float(centre[1]))
