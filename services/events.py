@@ -286,6 +286,16 @@ class Incident:
     record: Literal["incident"] = "incident"
 
 
+@dataclass(frozen=True, slots=True)
+class LoweredCount:
+    """How many incidents of a class site memory lowered on a stretch of chainage."""
+
+    object_class: str
+    start_m: float
+    end_m: float
+    count: int
+
+
 class AlertState(StrEnum):
     """ISA-18.2 states that exist so far."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.events import LoweredCount
 from services.run.clock import StreamClock
 from services.run.metrics import Metrics, Upkeep
 
@@ -23,6 +24,8 @@ def any_service() -> Any:
     """Stands for every part that metrics are read from: all its counts are 0."""
     gateway = SimpleNamespace(group="g", received=0, journalled=0, rejected=0, sent=0)
     sensor = SimpleNamespace(kind="fibre", sensor="fibre-1", state="online", cover=0.9)
+    lowered = [LoweredCount("vehicle", 60_000.0, 60_250.0, 1)]
+    memory = SimpleNamespace(lowered=lowered, tallies={"raised_again": 1}, size=1)
 
     class Parts:
         def __getattr__(self, name: str) -> Any:
@@ -33,6 +36,7 @@ def any_service() -> Any:
                 "away_since_ns": None,
                 "counts": None,
                 "refused": {"topic": 1},
+                "memory": memory,
                 "left_out": {("tracker", "refused_burst"): 1},
                 "restarted": [],
                 "stages_changed": [],

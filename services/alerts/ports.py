@@ -9,6 +9,7 @@ from services.events import (
     AlertState,
     Command,
     GatewayHealth,
+    LoweredCount,
     Proof,
     Refused,
     SensorHealth,
@@ -185,6 +186,10 @@ class Picture(Protocol):
 
     def broker_cut_offs(self) -> int | None:
         """Connections the broker ended for what was published; None where its log is not read."""
+        ...
+
+    def lowered_by_site_memory(self) -> Sequence[LoweredCount]:
+        """How many incidents got a lower severity since they are usual there."""
         ...
 
 

@@ -1,9 +1,11 @@
-"""Commands for administrators: ``migrate``, ``backup``, ``restore``, ``gateway``, ``user``."""
+"""Commands for administrators: ``migrate``, ``backup``, ``memory``, ``gateway``, ``user``, ..."""
 
 import asyncio
 import json
 import os
 import sys
+import time
+from collections.abc import Iterable, Sequence
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: STRAJA_DATABASE_URL=... straja migrate")(migrate)
     app.command(epilog="Example: straja backup night.straja --data straja-data")(backup)
     app.command(epilog="Example: straja restore night.straja --data straja-data")(restore)
+    app.command(epilog="Example: straja memory --data straja-data")(memory)
     gateway = typer.Typer(
         help="Who may speak to the bundled broker.", no_args_is_help=True, rich_markup_mode=None
     )
@@ -95,6 +98,31 @@ def restore(
             )
         )
     _print_manifest(manifest, "restored", json_)
+
+
+def memory(
+    run: Annotated[str, typer.Option(help="Run; that of a live service is called live.")] = "live",
+    site: SiteFile = None,
+    data: Data = None,
+    json_: Json = False,
+) -> None:
+    """Show what is usual where and when, as of the last snapshot; and what was lowered for it."""
+    import dataclasses
+
+    from services.run.remembering import remembered
+
+    held = asyncio.run(remembered(data, os.environ, site_of(site), run, time.time_ns()))
+    rows = held.table()
+    lowered = [dataclasses.asdict(one) for one in held.lowered]
+    if json_:
+        print(json.dumps({"usual": rows, "lowered": lowered, "counts": held.tallies}))
+        return
+    for table in (rows, lowered):
+        if table:
+            _print_columns(table[0], (map(str, row.values()) for row in table))
+            print()
+    counts = ", ".join(f"{what} {times}" for what, times in held.tallies.items())
+    say(f"{len(rows)} places and hours; {sum(one.count for one in held.lowered)} lowered; {counts}")
 
 
 def gateway_add(
@@ -212,11 +240,15 @@ def user_list(data: Data = None, json_: Json = False) -> None:
             )
             for line in lines
         ]
-        heads = ("name", "party", "role", "")
-        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-        for row in (heads, *rows):
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            print("  ".join(cells).rstrip())
+        _print_columns(("name", "party", "role", ""), rows)
+
+
+def _print_columns(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    table: list[Sequence[str]] = [tuple(heads), *(tuple(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _print_manifest(manifest: "Manifest", what: str, as_json: bool) -> None:

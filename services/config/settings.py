@@ -16,7 +16,7 @@ from geo.errors import ConfigError
 from geo.site_rows import Setting
 from services.alerts.lifecycle import LifecycleSettings
 from services.correlate.late import LateSettings
-from services.correlate.settings import IncidentSettings, TrackerSettings
+from services.correlate.settings import IncidentSettings, MemorySettings, TrackerSettings
 from services.detect.fibre_settings import FibreSettings
 from services.detect.reports import ReportSettings
 from services.detect.thermal import ThermalSettings
@@ -36,6 +36,7 @@ class Settings:
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     late: LateSettings = field(default_factory=LateSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
 
     @classmethod

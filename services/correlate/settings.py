@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field
 
 from sensors.messages import ObjectClass
 from sensors.topics import SensorKind
@@ -174,3 +177,52 @@ class IncidentSettings:
     shadow_moving_mps: float = 3.0
     shadow_recent_s: float = 10.0
     shadow_wait_s: float = 6.0
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """What counts as usual at a place and hour, and what follows; all defaults are assumed.
+
+    Attributes:
+        lowers: whether what is usual gets a lower severity; it is learned all the same.
+        on_foot: whether a person who walks along the line may be lowered too; never one who walks
+            across it.
+        stretch_m: chainage that is one place.
+        weeks: full weeks that are remembered beside the present one.
+        half_life_weeks: age at which a week weighs half.
+        least_probability: that one or more come within the hour; below, it is not usual.
+        least_tail: that more come than have come in this hour; below, it is more than usual.
+        least_weeks: earlier weeks in which it must have been seen at this hour.
+        least_share: of the class's probability, else the class is not sure enough.
+        settle_s: before that, nobody knows whether a new object moves along the line or across.
+        near_m: a road or railway within this of a stretch makes vehicles or trains likelier.
+        prior_hours: weight of what is expected before anything was seen.
+        prior_per_h: expected rate by place where nothing speaks for more.
+        near_per_h: the same beside a road, railway or stream, for what comes there.
+        most_cells: bound of the memory; 24 bytes each with eight weeks.
+        most_open: bound of incidents followed at one time.
+        standard_offset_h: local standard time less UTC.
+        summer_time: whether the Union's summer time is kept.
+    """
+
+    lowers: bool = True
+    on_foot: bool = False
+    stretch_m: Annotated[float, Field(ge=50.0, le=5_000.0)] = 250.0
+    weeks: Annotated[int, Field(ge=4, le=26)] = 8
+    half_life_weeks: Annotated[float, Field(gt=0.0)] = 4.0
+    least_probability: Share = 0.8
+    least_tail: Share = 0.05
+    least_weeks: Annotated[int, Field(ge=1)] = 3
+    least_share: Share = 0.8
+    settle_s: float = 5.0
+    near_m: float = 300.0
+    prior_hours: Annotated[float, Field(gt=0.0)] = 2.0
+    prior_per_h: Annotated[float, Field(gt=0.0)] = 0.02
+    near_per_h: Annotated[float, Field(gt=0.0)] = 0.5
+    most_cells: Annotated[int, Field(ge=100, le=1_000_000)] = 32_768
+    most_open: Annotated[int, Field(ge=1)] = 10_000
+    standard_offset_h: Annotated[int, Field(ge=-12, le=14)] = 2
+    summer_time: bool = True

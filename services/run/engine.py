@@ -16,6 +16,7 @@ import structlog
 
 from geo.errors import OvertakenError, StorageError
 from services.alerts.ports import FeedEntry
+from services.correlate.site_memory import SiteMemory
 from services.events import Alert, Command, Conclusion, Item, Refused
 from services.ingest.ports import Entry, Journal
 from services.run.pipeline import Pipeline
@@ -138,6 +139,11 @@ class Engine:
     def left_out(self) -> dict[tuple[str, str], int]:
         """How many items no alert was made of, by stage and reason."""
         return self._pipeline.left_out
+
+    @property
+    def memory(self) -> SiteMemory:
+        """What is usual at the site."""
+        return self._pipeline.memory
 
     @property
     def stages_changed(self) -> list[str]:

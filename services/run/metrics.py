@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.alerts.feed import Feed
+from services.correlate.site_memory import SiteMemory
 from services.embedded.nats_log import NatsLog
 from services.mqtt import Reports
 from services.recording.ring import Ring
@@ -136,6 +137,7 @@ class Metrics(Collector):
         for names, times in sorted(self._engine.left_out.items()):
             left_out.add_metric(names, times)
         yield left_out
+        yield from _memory(self._engine.memory)
         cut_off = CounterMetricFamily(
             "straja_broker_cut_offs",
             "Connections the broker ended for what was published, by reason; from its log",
@@ -217,6 +219,26 @@ class Metrics(Collector):
                 if (number := getattr(gateway, name)) is not None:
                     family.add_metric([gateway.group], number)
             yield family
+
+
+def _memory(memory: SiteMemory) -> Iterator[Metric]:
+    lowered = CounterMetricFamily(
+        "straja_lowered_by_site_memory",
+        "Incidents of lower severity since usual there, by class and stretch of chainage",
+        labels=["class", "stretch"],
+    )
+    for one in memory.lowered:
+        lowered.add_metric([one.object_class, f"{one.start_m:.0f}-{one.end_m:.0f}"], one.count)
+    yield lowered
+    tallies = CounterMetricFamily(
+        "straja_site_memory", "What became of other items in site memory", labels=["what"]
+    )
+    for what, times in sorted(memory.tallies.items()):
+        tallies.add_metric([what], times)
+    yield tallies
+    yield GaugeMetricFamily(
+        "straja_site_memory_cells", "Places and hours at which anything was seen", memory.size
+    )
 
 
 def _away(since_ns: int | None) -> int:

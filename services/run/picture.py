@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from services.events import GatewayHealth, Proof, SensorHealth
+from services.events import GatewayHealth, LoweredCount, Proof, SensorHealth
 from services.health import Ledger
 
 
@@ -15,12 +15,14 @@ class LivePicture:
         database_away_since_ns: Callable[[], int | None],
         broker_away_since_ns: Callable[[], int | None],
         broker_cut_offs: Callable[[], int | None],
+        lowered: Callable[[], Sequence[LoweredCount]],
     ) -> None:
         """Take where to look; nothing is copied."""
         self._ledger = ledger
         self._database = database_away_since_ns
         self._broker = broker_away_since_ns
         self._cut_offs = broker_cut_offs
+        self._lowered = lowered
         self._proof: Proof | None = None
 
     def take(self, proof: Proof) -> None:
@@ -51,3 +53,7 @@ class LivePicture:
     def broker_cut_offs(self) -> int | None:
         """Connections the broker ended for what was published; None where its log is not read."""
         return self._cut_offs()
+
+    def lowered_by_site_memory(self) -> Sequence[LoweredCount]:
+        """How many incidents got a lower severity since they are usual there."""
+        return self._lowered()

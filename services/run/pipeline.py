@@ -16,6 +16,7 @@ from services.alerts.lifecycle import Lifecycle
 from services.config.settings import Settings
 from services.correlate.incidents import Incidents
 from services.correlate.late import Late, LateTrack
+from services.correlate.site_memory import SiteMemory
 from services.correlate.tracker import Tracker
 from services.detect.fibre import FibreDetection
 from services.detect.reports import ReportDetection
@@ -254,12 +255,14 @@ class Back:
         self._tracker = Tracker(settings.tracker)
         self._late = Late(settings.tracker, settings.late)
         self._incidents = Incidents(site, run, settings.incidents)
+        self.memory = SiteMemory(site, run, settings.memory)
         self._lifecycle = Lifecycle(run, settings.lifecycle)
         self.stages = Stages(
             {
                 "tracker": self._tracker,
                 "late": self._late,
                 "incidents": self._incidents,
+                "memory": self.memory,
                 "lifecycle": self._lifecycle,
             }
         )
@@ -298,9 +301,12 @@ class Back:
             incidents += self._told_late(self._late.push(item), events)
         if not isinstance(item, Detection):
             incidents += self._incidents.push(item)
-        for incident in incidents:
-            events.append(incident)
-            events += self._lifecycle.push(incident)
+        if isinstance(item, Tick):
+            self.memory.push(item)
+        for found in incidents:
+            for incident in self.memory.push(found):
+                events.append(incident)
+                events += self._lifecycle.push(incident)
         if not isinstance(item, Detection):
             events += self._lifecycle.push(item)
         return events
@@ -365,6 +371,11 @@ class Pipeline:
     def left_out(self) -> dict[tuple[str, str], int]:
         """How many items no alert was made of, by stage and reason."""
         return self.back.left_out
+
+    @property
+    def memory(self) -> SiteMemory:
+        """What is usual at the site."""
+        return self.back.memory
 
     @property
     def restarted(self) -> list[str]:

@@ -202,6 +202,7 @@ class _Service:
             lambda: store.away_since_ns,
             lambda: self._reports.away_since_ns,
             lambda: sum(broker_log.counts.values()) if broker_log else None,
+            lambda: pipeline.memory.lowered,
         )
         self._upkeep = Upkeep()
         self._workers = [

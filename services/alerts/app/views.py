@@ -176,6 +176,15 @@ class ProofView(View):
     age_s: float = Field(description="since it was measured, when this was sent")
 
 
+class LoweredView(View):
+    """Incidents of lower severity since they are usual there, by class and stretch."""
+
+    object_class: str
+    start_m: float = Field(description="chainage where the stretch begins")
+    end_m: float
+    count: int
+
+
 class StateView(View):
     """How the service itself is."""
 
@@ -185,6 +194,10 @@ class StateView(View):
     broker_cut_offs: int | None = Field(
         description="connections the broker ended for what was published, since the service "
         "started; null: its log is not read"
+    )
+    lowered_by_site_memory: int = Field(
+        description="incidents of lower severity since they are usual there at that hour; "
+        "/api/lowered says which and where"
     )
     proof: ProofView | None
 

@@ -1,5 +1,6 @@
 """The state of the whole: sensors, gateways, the site on the map, texts."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ def state_of(outside: Outside) -> views.StateView:
         database_away_since=None if database is None else time_to_text(database),
         broker_away_since=None if broker is None else time_to_text(broker),
         broker_cut_offs=picture.broker_cut_offs(),
+        lowered_by_site_memory=sum(one.count for one in picture.lowered_by_site_memory()),
         proof=None if proof is None else views.proof(proof, now_ns),
     )
 
@@ -44,6 +46,12 @@ def router(outside: Outside, guard: Guard) -> APIRouter:
     async def gateways() -> list[views.GatewayView]:
         """Give the last word on each gateway; for the party whose they are."""
         return [views.gateway(health) for health in outside.picture.gateways()]
+
+    @routes.get("/lowered", summary="What site memory lowered", dependencies=[Depends(guard.home)])
+    async def lowered() -> list[views.LoweredView]:
+        """Count incidents that are usual where they were; for the party whose site it is."""
+        counts = outside.picture.lowered_by_site_memory()
+        return [views.LoweredView(**asdict(one)) for one in counts]
 
     @routes.get("/state", summary="How the service itself is")
     async def state(_: SignedIn) -> views.StateView:

@@ -1,5 +1,6 @@
 """Joining the stages, and what applies when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from geo.site import Site
 from sensors.messages import Mark, ObjectClass
 from sensors.topics import SensorKind
 from services.config.settings import Settings
-from services.events import Covariance, Detection, Tick
+from services.events import Alert, Covariance, Detection, Severity, Tick
 from services.run.pipeline import FrameDetection, Pipeline
 
 T0 = 1_772_326_800_000_000_000
@@ -89,6 +90,39 @@ def test_what_decides_by_event_time_waits_for_what_was_not_heard(timeline: Site)
     pipeline.push(Tick(T0 + 61 * S))
     pipeline.push(detection(T0 + 3 * S))
     assert pipeline.left_out == {("late", "late"): 1}
+
+
+def test_a_usual_vehicle_is_an_alert_all_the_same_of_lower_severity_and_says_why(
+    timeline: Site,
+) -> None:
+    pipeline = Pipeline(timeline, T0, "live")
+    week = 7 * 24 * 3_600 * S
+    place = tuple(map(float, timeline.border.point_at(60_120.0, 20.0)))
+    raised: list[tuple[int, Alert]] = []
+    for number in range(5):
+        for minute in range(60):
+            begun = T0 + (8 + number) * week + minute * 60 * S  # beyond the change to summer time
+            pipeline.push(Tick(begun))
+            for half in range(8 if minute % 15 == 0 else 0):
+                at_ns = begun + half * S // 2
+                vehicle = replace(
+                    detection(at_ns),
+                    east_m=place[0],
+                    north_m=place[1],
+                    classes={ObjectClass.VEHICLE: 1.0},
+                )
+                told = [*pipeline.push(vehicle), *pipeline.push(Tick(at_ns + S))]
+                raised += [
+                    (number, one)
+                    for one in told
+                    if isinstance(one, Alert) and one.change.what == "raised"
+                ]
+    assert [number for number, _ in raised] == [n for n in range(5) for _ in range(4)]
+    assert {one.severity for number, one in raised if number < 3} == {Severity.MEDIUM}
+    usual = [one for number, one in raised if number >= 3]
+    assert {one.severity for one in usual} == {Severity.LOW}
+    assert {one.incident.reason.key for one in usual} == {"incident.reason_usual"}
+    assert sum(one.count for one in pipeline.memory.lowered) == len(usual) == 8
 
 
 def detection(at_ns: int) -> Detection:

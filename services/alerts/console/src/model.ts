@@ -126,6 +126,7 @@ export interface ServiceState {
   database_away_since: string | null;
   broker_away_since: string | null;
   broker_cut_offs: number | null;
+  lowered_by_site_memory: number;
   proof: Proof | null;
 }
 

@@ -36,6 +36,7 @@ from services.events import (
     Explanation,
     GatewayHealth,
     Incident,
+    LoweredCount,
     Proof,
     Refused,
     SensorHealth,
@@ -261,6 +262,7 @@ class FakePicture:
     database_away: int | None = None
     broker_away: int | None = None
     cut_offs: int | None = None
+    lowered: Sequence[LoweredCount] = ()
 
     def sensors(self) -> Sequence[SensorHealth]:
         return self.sensor_states
@@ -279,6 +281,9 @@ class FakePicture:
 
     def broker_cut_offs(self) -> int | None:
         return self.cut_offs
+
+    def lowered_by_site_memory(self) -> Sequence[LoweredCount]:
+        return self.lowered
 
 
 class FakeCommands:

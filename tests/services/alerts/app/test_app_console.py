@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from services.alerts.app import AppSettings
 from services.alerts.app.settings import CONSOLE_FOLDER
-from services.events import GatewayHealth, Proof, Severity
+from services.events import GatewayHealth, LoweredCount, Proof, Severity
 from tests.services.alerts.app.fakes import S, World, make_alert, silent_sensor
 from tests.services.alerts.app.serving import serving
 
@@ -246,6 +246,17 @@ async def test_connections_that_the_broker_cut_off_are_shown_beside_the_gateways
         await expect(gateways).not_to_contain_text("cut off")
         world.picture.cut_offs = 3
         await expect(gateways).to_contain_text("3 connections cut off by the broker")
+        assert faults == []
+
+
+async def test_what_site_memory_lowered_is_counted_beside_the_sensors() -> None:
+    world = LiveWorld()
+    async with console(world) as (page, faults):
+        sensors = page.locator(".sensors")
+        await expect(sensors).to_be_visible()
+        await expect(page.locator(".lowered")).to_have_count(0)
+        world.picture.lowered = [LoweredCount("vehicle", 60_000.0, 60_250.0, 3)]
+        await expect(sensors).to_contain_text("3 alerts of lower severity")
         assert faults == []
 
 

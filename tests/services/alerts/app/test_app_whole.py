@@ -13,7 +13,7 @@ from geo.resources import data_root
 from sensors.messages import Mark, time_to_text
 from services.alerts.app import AppSettings
 from services.alerts.app.files import _map_file
-from services.events import GatewayHealth, Proof
+from services.events import GatewayHealth, LoweredCount, Proof
 from tests.services.alerts.app.ears import ear
 from tests.services.alerts.app.fakes import NOW_NS, S, World, make_alert, silent_sensor
 from tests.services.alerts.app.serving import serving
@@ -48,6 +48,25 @@ async def test_the_site_is_drawn_with_every_layer_inside_its_area(world: World) 
     assert east > 22.6
     assert south < 44.5
     assert north > 46.12
+
+
+async def test_what_site_memory_lowered_is_told_by_class_and_stretch_to_the_home_party_alone(
+    world: World,
+) -> None:
+    world.picture.lowered = [
+        LoweredCount("vehicle", 60_000.0, 60_250.0, 3),
+        LoweredCount("vehicle", 61_000.0, 61_250.0, 4),
+    ]
+    async with world.browser() as client:
+        told = (await client.get("/api/lowered")).json()
+        assert [(one["object_class"], one["start_m"], one["count"]) for one in told] == [
+            ("vehicle", 60_000.0, 3),
+            ("vehicle", 61_000.0, 4),
+        ]
+        assert (await client.get("/api/state")).json()["lowered_by_site_memory"] == 7
+        assert (await client.get("/health")).json()["state"]["lowered_by_site_memory"] == 7
+    async with world.browser("rs-1") as client:
+        assert (await client.get("/api/lowered")).status_code == 403
 
 
 async def test_sensors_and_gateways_are_told_as_last_heard(world: World) -> None:

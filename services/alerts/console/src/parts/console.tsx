@@ -219,6 +219,7 @@ export function Console({ session, language, setLanguage, signedOut }: Propertie
               sensors={watch.sensors.values()}
               gateways={watch.gateways.values()}
               cutOffs={service?.broker_cut_offs ?? 0}
+              lowered={service?.lowered_by_site_memory ?? 0}
               now_ms={now_ms}
             />
           )}

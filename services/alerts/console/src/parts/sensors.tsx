@@ -17,10 +17,12 @@ interface Properties {
   gateways: Iterable<Gateway>;
   /** Connections that the broker ended for what was published. */
   cutOffs: number;
+  /** Alerts of lower severity, since usual at their place and hour. */
+  lowered: number;
   now_ms: number;
 }
 
-export function Sensors({ sensors, gateways, cutOffs, now_ms }: Properties) {
+export function Sensors({ sensors, gateways, cutOffs, lowered, now_ms }: Properties) {
   const say = useSay();
   const all = [...sensors];
   const counts = new Map<SensorState, number>();
@@ -91,6 +93,7 @@ export function Sensors({ sensors, gateways, cutOffs, now_ms }: Properties) {
           {cutOffs > 0 && <b class="cut"> · {say("gateways.cut", { count: cutOffs })}</b>}
         </p>
       )}
+      {lowered > 0 && <p class="lowered dim">{say("memory.lowered", { count: lowered })}</p>}
     </section>
   );
 }
