@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from geo.errors import BrokerError, ConfigError
+from services.cli.inputs import site_given
 
 if TYPE_CHECKING:
     from geo.site import Site
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 SiteFile = Annotated[
-    Path | None, typer.Option("--site", help="Site file; else STRAJA_SITE, else the default site.")
+    Path | None,
+    typer.Option(
+        "--site",
+        help="Site file; else STRAJA_SITE, else the default site.",
+        callback=site_given,
+    ),
 ]
 Broker = Annotated[
     str | None, typer.Option("--broker", help="mqtt://host:port; else STRAJA_BROKER_URL.")

@@ -1,5 +1,6 @@
 """What commands read: each path is looked at while the command line is read."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def folder_given(wanted: str) -> Callback:
 def path_given(wanted: str) -> Callback:
     """Make the callback of a parameter that names files or folders to read."""
     return _each(lambda path, name: _there(path, name, wanted))
+
+
+def site_given(path: Path | None) -> Path | None:
+    """Refuse a scene where a site is wanted: its faults as a site would be no help."""
+    if path is None:
+        return None
+    from services.run.inputs import is_scene
+
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return path  # told where the site is read
+    if is_scene(values):
+        raise ConfigError(
+            f"--site is {str(path)!r}, which is a scene: wanted a site file; leave it out for the "
+            "scene's own site"
+        )
+    return path
 
 
 def _there(path: Path, name: str, wanted: str) -> None:

@@ -28,6 +28,17 @@ def test_a_site_file_in_a_scenes_place_is_one_sentence(
     assert f"{site} is a site file, wanted a scene" in line
 
 
+def test_a_scene_in_a_sites_place_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = tmp_path / "x-scene.toml"
+    scene.write_text(HEAD)
+    words = ["truth", str(scene), "--site", str(scene), "--out", str(tmp_path / "out")]
+    assert main.run(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--site is '{scene}', which is a scene: wanted a site file" in line
+
+
 def test_many_faults_of_a_scene_are_ten_and_a_count(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
