@@ -142,9 +142,15 @@ def _take_away_common(
     sums[0] = 0.0
     for c in range(n):
         sums[c + 1] = sums[c] + min(cells[c], np.float32(1.0))
-    for c in range(n):
-        low, high = max(0, c - region), min(n, c + region + 1)
-        cells[c] -= np.float32((sums[high] - sums[low]) / (high - low))
+    # The middle apart from both ends: there, all windows are whole and the compiler vectorises.
+    edge = min(region, n)
+    for c in range(edge):
+        cells[c] -= np.float32(sums[min(n, c + region + 1)] / min(n, c + region + 1))
+    share = 1.0 / (2 * region + 1)
+    for c in range(edge, n - region):
+        cells[c] -= np.float32((sums[c + region + 1] - sums[c - region]) * share)
+    for c in range(max(edge, n - region), n):
+        cells[c] -= np.float32((sums[n] - sums[c - region]) / (n - c + region))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -173,9 +179,15 @@ def _sum_beside(cells: F32, half: int, sums: npt.NDArray[np.float64], out: F32) 
     sums[0] = 0.0
     for c in range(n):
         sums[c + 1] = sums[c] + cells[c]
-    for c in range(n):
-        low, high = max(0, c - half), min(n, c + half + 1)
-        out[c] = np.float32((sums[high] - sums[low]) / np.sqrt(float(high - low)))
+    edge = min(half, n)
+    for c in range(edge):
+        high = min(n, c + half + 1)
+        out[c] = np.float32(sums[high] / np.sqrt(float(high)))
+    share = 1.0 / np.sqrt(2.0 * half + 1.0)
+    for c in range(edge, n - half):
+        out[c] = np.float32((sums[c + half + 1] - sums[c - half]) * share)
+    for c in range(max(edge, n - half), n):
+        out[c] = np.float32((sums[n] - sums[c - half]) / np.sqrt(float(n - c + half)))
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
