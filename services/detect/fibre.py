@@ -26,7 +26,7 @@ from services.stage import undamaged
 __all__ = ["FibreDetection", "FibreSettings", "compile_kernels"]
 
 _STAGE = "fibre"
-_VERSION = 1
+_VERSION = 2
 _CABLE_VERSION = 1
 _NS = 1_000_000_000
 

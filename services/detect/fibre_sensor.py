@@ -183,7 +183,7 @@ class FibreSensor:
             window = windows.first + start
             stop = min(count, start + self._every - window % self._every)
             part = windows.part(start, stop)
-            self._cable.push(part, self._floor.floor if self._floor.warm else None)
+            self._cable.push(part, self._floor.usual if self._floor.warm else None)
             self._floor.hold[self._cable.lost] = _LOST_WINDOWS
             self._floor.push(part)
             self._faulty |= np.bitwise_or.reduce(part.flags, axis=0)
@@ -197,11 +197,7 @@ class FibreSensor:
         finds: list[Find] = []
         if self._floor.warm and self._floor.settling == 0:
             finds = self._objects.decide(window, self._floor)
-            slow = self._floor.slow
-            slow[:] = 1.0
-            for one in self._objects.followed:
-                reach = self._floor.half + 2
-                slow[max(0, one.low - reach) : one.high + reach] = self.settings.busy_share
+            self._floor.spare([(one.low, one.high) for one in self._objects.followed])
         sample = self._front.edge(window + 1)
         due = (window + 1) // self._every % self._fault_every == 0
         cable = self._cable.tell(window)

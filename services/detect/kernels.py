@@ -17,43 +17,28 @@ FAST = {"contract", "nsz", "arcp"}
 _LN2 = np.float32(0.6931471805599453)
 
 RING_SCALE = np.float32(16.0)
-"""Steps a sigma in the ring of cells, kept as int8: the cells are clipped to -3 .. 6 sigma."""
+"""Steps a sigma in the ring of cells, kept as int8: the cells lie within -1.5 .. 4 sigma."""
 
-LOWEST = np.float32(-3.0)
-HIGHEST = np.float32(6.0)
-"""Clip of cells in sigmas: heavy tails get no more than their share; assumed."""
+LOWEST = np.float32(-1.5)
+HIGHEST = np.float32(2.0)
+"""Clip of windows of 50 ms in sigmas. A burst of noise, however strong, is worth no more than a
+few such windows, which many rhythms share; a walk's steps all belong to one."""
 
-SOFT = np.float32(1.0)
-"""Sigmas that a sum of cells must exceed to count: footsteps are short, and between them there is
-only noise to add up; this took the score of weak footsteps up by half."""
+SLOT_HIGHEST = np.float32(3.0)
+"""Clip of slots of 0.25 s in sigmas."""
+
+SECOND_HIGHEST = np.float32(2.0)
+"""Clip of seconds in sigmas: a burst is worth one second, a spade's blows fill most of them."""
+
+BLOCK = 512
+"""Channels a block: its rows stay in the first-level cache."""
+
+SLOT = 5
+"""Windows a slot: evidence is added up once in 0.25 s."""
 
 NAN_BIT = 1
 CLIPPED_BIT = 2
 STUCK_BIT = 4
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _whiten(
-    energy: F32, floor: F32, weight: F32, least: F32, step: F32, total: F32, excess: F32, rate: F32
-) -> None:  # pragma: no cover - compiled
-    """Energy over each band's running median, weighted and summed; moves the medians a step.
-
-    Shapes: energy, floor, excess (band, channel); step, total (channel,). ``excess`` is an
-    exponential mean of energy over floor, for the cues of a class.
-    """
-    bands, channels = energy.shape
-    for c in range(channels):
-        total[c] = 0.0
-    for b in range(bands):
-        e, m, x = energy[b], floor[b], excess[b]
-        w, tiny, a = weight[b], least[b], rate[0]
-        for c in range(channels):
-            ratio = (e[c] + tiny) / m[c]
-            grown = m[c] * (np.float32(1.0) + step[c])
-            shrunk = m[c] / (np.float32(1.0) + step[c])
-            m[c] = grown if ratio > np.float32(1.0) else shrunk
-            total[c] += w * ratio
-            x[c] += a * (min(ratio, np.float32(1000.0)) - x[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -74,181 +59,490 @@ def _logarithm(value: F32, bits: npt.NDArray[np.int32], out: F32) -> None:  # pr
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rise(
-    level: F32, median: F32, step: F32, good: F32, out: F32
+def _follow_instrument(
+    energy: F32, tiny: np.float32, good: F32, rate: np.float32, level: F32
 ) -> None:  # pragma: no cover - compiled
-    """Log energy less its running median, in nats; moves the median a step.
-
-    ``good`` is 0 where a channel is masked, whose floor then stays as it is.
-    """
+    """Move the mean energy of the highest band, which is the instrument's, past bursts."""
     for c in range(level.size):
-        d = level[c] - median[c]
-        median[c] += step[c] * good[c] * (np.float32(1.0) if d > 0 else np.float32(-1.0))
-        out[c] = d * good[c]
+        e = min(energy[c] + tiny, np.float32(4.0) * level[c])
+        level[c] += rate * good[c] * (e - level[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _common_mode(
-    rise: F32, region: int, sums: npt.NDArray[np.float64], out: F32
+def _whiten(
+    energy: F32,
+    tiny: np.float32,
+    weight: np.float32,
+    slow_weight: np.float32,
+    kappa: np.float32,
+    instrument: F32,
+    step: F32,
+    rate: np.float32,
+    floor: F32,
+    usual: F32,
+    total: F32,
+    whole: F32,
+    excess: F32,
 ) -> None:  # pragma: no cover - compiled
-    """What a region's channels have in common: a mean clipped twice, first wide, then close."""
-    n = rise.size
-    wide, close = np.float32(3.0), np.float32(1.0)
-    sums[0] = 0.0
-    for c in range(n):
-        sums[c + 1] = sums[c] + min(max(rise[c], -wide), wide)
-    for c in range(n):
-        low, high = max(0, c - region), min(n, c + region + 1)
-        out[c] = np.float32((sums[high] - sums[low]) / (high - low))
-    for c in range(n):
-        sums[c + 1] = sums[c] + out[c] + min(max(rise[c] - out[c], -close), close)
-    for c in range(n):
-        low, high = max(0, c - region), min(n, c + region + 1)
-        out[c] = np.float32((sums[high] - sums[low]) / (high - low))
+    """Add one band's energy over what ground and instrument usually give; move the ground's.
+
+    Shapes: all (channel,). ``floor`` is the running median of what the instrument does not
+    explain, ``usual`` that of all; ``excess`` an exponential mean of the ratio, for the cues of a
+    class.
+    """
+    one = np.float32(1.0)
+    for c in range(floor.size):
+        e = energy[c] + tiny
+        own = kappa * instrument[c]
+        ratio = e / (floor[c] + own)
+        grown = floor[c] * (one + step[c])
+        shrunk = floor[c] / (one + step[c])
+        floor[c] = grown if e - own > floor[c] else shrunk
+        floor[c] = max(floor[c], tiny)
+        up = usual[c] * (one + step[c])
+        down = usual[c] / (one + step[c])
+        usual[c] = up if e > usual[c] else down
+        total[c] += weight * ratio
+        whole[c] += slow_weight * ratio
+        excess[c] += rate * (min(ratio, np.float32(1000.0)) - excess[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _standardise(
-    rise: F32, mean: F32, spread: F32, step: F32, good: F32, out: F32
+    level: F32,
+    median: F32,
+    spread: F32,
+    step: F32,
+    good: F32,
+    highest: np.float32,
+    out: F32,
 ) -> None:  # pragma: no cover - compiled
-    """Cells: rise above the region in running sigmas, clipped; moves the deviation a step.
+    """Log energy above its running median in running sigmas, clipped; moves both a step.
 
-    ``spread`` is the median absolute deviation; 1.4826 makes a sigma of it.
+    ``spread`` is the median absolute deviation; 1.4826 makes a sigma of it. ``good`` is 0 where a
+    channel is masked.
     """
-    for c in range(rise.size):
-        d = rise[c] - mean[c]
+    for c in range(level.size):
+        d = level[c] - median[c]
         u = d / (np.float32(1.4826) * spread[c])
-        change = np.float32(0.5) * spread[c] * step[c] * good[c]
+        move = step[c] * good[c]
+        median[c] += move if d > 0 else -move
+        change = np.float32(0.5) * spread[c] * move
         wider = abs(d) > spread[c]
         spread[c] = max(np.float32(0.05), spread[c] + (change if wider else -change))
-        out[c] = good[c] * min(max(u, LOWEST), HIGHEST)
+        out[c] = good[c] * min(max(u, LOWEST), highest)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _integrate(
-    cells: F32,
-    mean: F32,
-    spread: F32,
-    half: int,
-    rate: np.float32,
-    sums: npt.NDArray[np.float64],
-    score: F32,
-    common: F32,
+def _take_away_common(
+    cells: F32, region: int, sums: npt.NDArray[np.float64]
 ) -> None:  # pragma: no cover - compiled
-    """Sum cells over neighbours, keep what exceeds one sigma, and integrate over time."""
+    """Take away what a region's channels have in common: the laser, a jolt of the rack, rain."""
+    n = cells.size
+    sums[0] = 0.0
+    for c in range(n):
+        sums[c + 1] = sums[c] + min(cells[c], np.float32(1.0))
+    # The middle apart from both ends: there, all windows are whole and the compiler vectorises.
+    edge = min(region, n)
+    for c in range(edge):
+        cells[c] -= np.float32(sums[min(n, c + region + 1)] / min(n, c + region + 1))
+    share = 1.0 / (2 * region + 1)
+    for c in range(edge, n - region):
+        cells[c] -= np.float32((sums[c + region + 1] - sums[c - region]) * share)
+    for c in range(max(edge, n - region), n):
+        cells[c] -= np.float32((sums[n] - sums[c - region]) / (n - c + region))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _take_away_ring(
+    cells: F32, guard: int, reach: int, sums: npt.NDArray[np.float64], out: F32
+) -> None:  # pragma: no cover - compiled
+    """Take away the neighbours' mean where it is above zero: gusts, showers, what is far off."""
+    n = cells.size
+    sums[0] = 0.0
+    for c in range(n):
+        sums[c + 1] = sums[c] + min(max(cells[c], np.float32(-1.0)), np.float32(1.0))
+    for c in range(n):
+        low, high = max(0, c - reach), min(n, c + reach + 1)
+        near_low, near_high = max(0, c - guard), min(n, c + guard + 1)
+        count = (high - low) - (near_high - near_low)
+        around = (sums[high] - sums[low]) - (sums[near_high] - sums[near_low])
+        mean = around / count if count > 0 else 0.0
+        out[c] = cells[c] - np.float32(max(mean, 0.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_beside(cells: F32, half: int, sums: npt.NDArray[np.float64], out: F32) -> None:
+    # pragma: no cover - compiled
+    """Sum over neighbours, by the root of their number."""
     n = cells.size
     sums[0] = 0.0
     for c in range(n):
         sums[c + 1] = sums[c] + cells[c]
-    for c in range(n):
-        low, high = max(0, c - half), min(n, c + half + 1)
-        root = np.float32(np.sqrt(np.float64(high - low)))
-        own = np.float32(sums[high] - sums[low]) / root - SOFT
-        score[c] += rate * (max(own, np.float32(0.0)) - score[c])
-        common[c] += rate * (mean[c] / (np.float32(1.4826) * spread[c]) - common[c])
+    edge = min(half, n)
+    for c in range(edge):
+        high = min(n, c + half + 1)
+        out[c] = np.float32(sums[high] / np.sqrt(float(high)))
+    share = 1.0 / np.sqrt(2.0 * half + 1.0)
+    for c in range(edge, n - half):
+        out[c] = np.float32((sums[c + half + 1] - sums[c - half]) * share)
+    for c in range(max(edge, n - half), n):
+        out[c] = np.float32((sums[n] - sums[c - half]) / np.sqrt(float(n - c + half)))
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _resonate(
+    x0: F32, x1: F32, x2: F32, x3: F32, x4: F32, k: F32, real: F32, imag: F32, power: F32
+) -> None:  # pragma: no cover - compiled
+    """Move one damped resonator of each channel on by a slot; keep the highest power.
+
+    ``k`` holds the rotation of a slot and the five rotations of its windows: (6, 2).
+    """
+    a, b = k[0, 0], k[0, 1]
+    c0, c1, c2, c3, c4 = k[1, 0], k[2, 0], k[3, 0], k[4, 0], k[5, 0]
+    d0, d1, d2, d3, d4 = k[1, 1], k[2, 1], k[3, 1], k[4, 1], k[5, 1]
+    for c in range(power.size):
+        p, q = real[c], imag[c]
+        u = a * p - b * q + c0 * x0[c] + c1 * x1[c] + c2 * x2[c] + c3 * x3[c] + c4 * x4[c]
+        v = b * p + a * q + d0 * x0[c] + d1 * x1[c] + d2 * x2[c] + d3 * x3[c] + d4 * x4[c]
+        real[c], imag[c] = u, v
+        e = u * u + v * v
+        power[c] = e if e > power[c] else power[c]  # noqa: FURB136 - max() would not vectorise
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _settle(
-    score: F32, middle: F32, spread: F32, step: F32, good: F32
+def find_rhythm(
+    cells: F32,
+    keys: npt.NDArray[np.float32],
+    bank: F32,
+    mean: F32,
+    variance: F32,
+    rates: F32,
+    unit: np.float32,
+    out: F32,
 ) -> None:  # pragma: no cover - compiled
-    """Move the running median and deviation of the integrated score a step."""
-    for c in range(score.size):
-        d = score[c] - middle[c]
-        move = step[c] * good[c]
-        middle[c] += move * spread[c] * (np.float32(1.0) if d > 0 else np.float32(-1.0))
-        change = np.float32(0.5) * move * spread[c]
-        wider = abs(d) > spread[c]
-        spread[c] = max(np.float32(0.01), spread[c] + (change if wider else -change))
+    """Power of the strongest rhythm of each channel, by what noise of its variance would give.
+
+    Args:
+        cells: shape (SLOT, channel); their running mean is taken off in place.
+        keys: rotations of each resonator, shape (resonator, 6, 2).
+        bank: states, shape (resonator, 2, channel).
+        mean: of cells, shape (channel,).
+        variance: of cells, shape (channel,).
+        rates: of mean and variance, per window, shape (2,).
+        unit: 1 - decay squared, which makes the mean power of white noise of variance 1 be 1.
+        out: shape (channel,).
+    """
+    n = out.size
+    for w in range(SLOT):
+        row = cells[w]
+        for c in range(n):
+            mean[c] += rates[0] * (row[c] - mean[c])
+            row[c] -= mean[c]
+            variance[c] += rates[1] * (row[c] * row[c] - variance[c])
+    for first in range(0, n, BLOCK):
+        last = min(n, first + BLOCK)
+        power = out[first:last]
+        for c in range(power.size):
+            power[c] = 0.0
+        for k in range(keys.shape[0]):
+            _resonate(
+                cells[0, first:last],
+                cells[1, first:last],
+                cells[2, first:last],
+                cells[3, first:last],
+                cells[4, first:last],
+                keys[k],
+                bank[k, 0, first:last],
+                bank[k, 1, first:last],
+                power,
+            )
+        for c in range(power.size):
+            power[c] *= unit / variance[first + c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def follow_floor(
     energy: F32,
-    flags: I8,
+    good: F32,
     weight: F32,
+    slow_weight: F32,
     least: F32,
+    kappa: F32,
     steps: F32,
     slow: F32,
-    slow_width: F32,
-    hold: npt.NDArray[np.int32],
-    hold_windows: int,
+    rates: F32,
+    instrument: F32,
     floor: F32,
+    usual: F32,
     excess: F32,
     median: F32,
     spread: F32,
-    half: int,
-    region: int,
-    rates: F32,
-    score: F32,
-    common: F32,
-    middle: F32,
-    width: F32,
-    common_middle: F32,
-    common_width: F32,
     power: F32,
-    ring: I8,
-    first_slot: int,
+    high_floor: F32,
+    cells: F32,
+    high: F32,
+    slot: F32,
+    second: F32,
 ) -> None:  # pragma: no cover - compiled
-    """Take windows of band energies to integrated scores; moves every running floor.
+    """Take a slot's band energies to cells in sigmas; moves every running floor.
 
     Args:
-        energy: shape (window, band, channel).
-        flags: shape (window, channel).
+        energy: shape (SLOT, band, channel).
+        good: 0 where a channel is masked, shape (SLOT, channel).
         weight: of bands, shape (band,).
+        slow_weight: of bands for what lasts long, shape (band,).
         least: energy that is always added, shape (band,).
-        steps: of the floors at each window, shape (window,).
+        kappa: the instrument's energy in each band by that in the last, shape (band,).
+        steps: of the floors at each window, shape (SLOT,).
         slow: factor on the step where an object sits, shape (channel,).
-        slow_width: the same for the score's own median and deviation, shape (channel,).
-        hold: windows for which a channel stays masked, shape (channel,).
-        hold_windows: what a fault sets ``hold`` to.
-        floor: running medians of band energy, shape (band, channel).
+        rates: of the instrument's, the excess's and the power's exponential means, and the step of
+            the highest band's own floor, shape (4,).
+        instrument: running mean of the last band, shape (channel,).
+        floor: running medians of what the instrument does not explain, shape (band, channel).
+        usual: running medians of all, shape (band, channel).
         excess: mean energy over floor, shape (band, channel).
         median: of the log of whitened energy, shape (channel,).
         spread: its median absolute deviation, shape (channel,).
-        half: neighbours on each side that are summed.
-        region: neighbours on each side of which the mean is taken away.
-        rates: of the score's, the excess's and the power's exponential means, shape (3,).
-        score: integrated, shape (channel,).
-        common: what was taken away, integrated, shape (channel,).
-        middle: running median of the score, shape (channel,).
-        width: its median absolute deviation, shape (channel,).
-        common_middle: the same for the common mode.
-        common_width: the same for the common mode.
         power: mean of whitened energy above 1, for centroids, shape (channel,).
-        ring: the last cells, shape (slot, channel).
-        first_slot: where the first window goes.
+        high_floor: fast running median of the last band's log energy, shape (channel,).
+        cells: out: windows, shape (SLOT, channel).
+        high: out: the last band's windows over its fast floor, shape (SLOT, channel).
+        slot: out: the slot's mean whitened energy, shape (channel,).
+        second: the same by the other weights, added up, shape (channel,).
+    """
+    bands, n = floor.shape
+    top = bands - 1
+    one = np.float32(1.0)
+    buffer = np.empty((5, BLOCK), np.float32)
+    for first in range(0, n, BLOCK):
+        last = min(n, first + BLOCK)
+        size = last - first
+        total, level, step = buffer[0, :size], buffer[1, :size], buffer[2, :size]
+        whole, late = buffer[3, :size], buffer[4, :size]
+        bits = total.view(np.int32)
+        for c in range(size):
+            whole[c] = late[c] = 0.0
+        for w in range(energy.shape[0]):
+            fine = good[w, first:last]
+            for c in range(size):
+                step[c] = steps[w] * slow[first + c] * fine[c]
+                total[c] = 0.0
+            _follow_instrument(
+                energy[w, top, first:last], least[top], fine, rates[0], instrument[first:last]
+            )
+            for b in range(bands):
+                _whiten(
+                    energy[w, b, first:last],
+                    least[b],
+                    weight[b],
+                    slow_weight[b],
+                    kappa[b],
+                    instrument[first:last],
+                    step,
+                    rates[1],
+                    floor[b, first:last],
+                    usual[b, first:last],
+                    total,
+                    late,
+                    excess[b, first:last],
+                )
+            for c in range(size):
+                whole[c] += total[c]
+                above = min(max(total[c] - one, np.float32(0.0)), np.float32(1000.0))
+                power[first + c] += rates[2] * (above * fine[c] - power[first + c])
+            _logarithm(total, bits, level)
+            _standardise(
+                level,
+                median[first:last],
+                spread[first:last],
+                step,
+                fine,
+                HIGHEST,
+                cells[w, first:last],
+            )
+            for c in range(size):
+                total[c] = energy[w, top, first + c] + least[top]
+            _logarithm(total, bits, level)
+            for c in range(size):
+                d = level[c] - high_floor[first + c]
+                high_floor[first + c] += fine[c] * (rates[3] if d > 0 else -rates[3])
+                high[w, first + c] = fine[c] * min(max(np.float32(2.5) * d, LOWEST), HIGHEST)
+        for c in range(size):
+            slot[first + c] = whole[c] / np.float32(energy.shape[0])
+            second[first + c] += late[c] / np.float32(energy.shape[0])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def stand_out(
+    energy: F32,
+    median: F32,
+    spread: F32,
+    step: np.float32,
+    slow: F32,
+    good: F32,
+    highest: np.float32,
+    out: F32,
+) -> None:  # pragma: no cover - compiled
+    """Mean energy over a while in sigmas of its running median; all of shape (channel,).
+
+    Args:
+        energy: whitened, above zero; it is taken apart.
+        median: of its log.
+        spread: the median absolute deviation of that.
+        step: of both.
+        slow: factor on the step where an object sits.
+        good: 0 where a channel is masked.
+        highest: clip.
+        out: the cells.
+    """
+    bits = energy.view(np.int32)
+    level = np.empty(BLOCK, np.float32)
+    steps = np.empty(BLOCK, np.float32)
+    for first in range(0, energy.size, BLOCK):
+        last = min(energy.size, first + BLOCK)
+        size = last - first
+        for c in range(size):
+            steps[c] = step * slow[first + c] * good[first + c]
+        _logarithm(energy[first:last], bits[first:last], level[:size])
+        _standardise(
+            level[:size],
+            median[first:last],
+            spread[first:last],
+            steps[:size],
+            good[first:last],
+            highest,
+            out[first:last],
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gather(
+    cells: F32, half: int, region: int, sums: npt.NDArray[np.float64], out: F32, ring: I8, at: int
+) -> None:  # pragma: no cover - compiled
+    """Cells less their region's, written to the ring, and their sums over neighbours."""
+    for w in range(cells.shape[0]):
+        row = cells[w]
+        _take_away_common(row, region, sums)
+        keep = ring[(at + w) % ring.shape[0]]
+        for c in range(row.size):
+            v = min(max(row[c] * RING_SCALE, np.float32(-127.0)), np.float32(127.0))
+            keep[c] = np.int8(np.rint(v))
+        _sum_beside(row, half, sums, out[w])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_up(
+    cells: F32,
+    half: int,
+    guard: int,
+    reach: int,
+    rate: np.float32,
+    sums: npt.NDArray[np.float64],
+    room: F32,
+    force: F32,
+) -> None:  # pragma: no cover - compiled
+    """Add cells, less what is usual around them, to an exponential mean.
+
+    Args:
+        cells: shape (channel,).
+        half: neighbours on each side that are summed.
+        guard: neighbours on each side that may belong to the same source.
+        reach: neighbours on each side that say what is usual now.
+        rate: of the mean.
+        sums: room for a sum, shape (channel + 1,).
+        room: room for values, shape (2, channel).
+        force: the mean, shape (channel,).
+    """
+    _take_away_ring(cells, guard, reach, sums, room[0])
+    _sum_beside(room[0], half, sums, room[1])
+    for c in range(force.size):
+        force[c] += rate * (room[1, c] - force[c])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def settle(
+    force: F32, middle: F32, width: F32, step: np.float32, slow: F32
+) -> None:  # pragma: no cover - compiled
+    """Move the running median and absolute deviation of a force a step: shape (channel,) each."""
+    for c in range(force.size):
+        d = force[c] - middle[c]
+        move = step * slow[c] * width[c]
+        middle[c] += move if d > 0 else -move
+        change = np.float32(0.5) * move
+        wider = abs(d) > width[c]
+        width[c] = max(np.float32(0.01), width[c] + (change if wider else -change))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _by_surroundings(
+    value: F32, guard: int, reach: int, usual: np.float32, sums: npt.NDArray[np.float64]
+) -> None:  # pragma: no cover - compiled
+    """Divide evidence by how restless the cable on both sides is, where it is more than usual."""
+    n = value.size
+    sums[0] = 0.0
+    for c in range(n):
+        sums[c + 1] = sums[c] + min(abs(value[c]), np.float32(10.0))
+    for c in range(n):
+        low, high = max(0, c - reach), min(n, c + reach + 1)
+        near_low, near_high = max(0, c - guard), min(n, c + guard + 1)
+        count = (high - low) - (near_high - near_low)
+        around = (sums[high] - sums[low]) - (sums[near_high] - sums[near_low])
+        mean = np.float32(around / count) if count > 0 else np.float32(0.0)
+        value[c] /= max(mean / usual, np.float32(1.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh(
+    pace: F32,
+    strokes: F32,
+    force: F32,
+    middle: F32,
+    width: F32,
+    pooled: F32,
+    units: F32,
+    guard: int,
+    reach: int,
+    usual: np.float32,
+    calm: F32,
+    fine: npt.NDArray[np.bool_],
+    sums: npt.NDArray[np.float64],
+    room: F32,
+    score: F32,
+) -> None:  # pragma: no cover - compiled
+    """Bring all evidence to one score: the strongest, and a share of the others.
+
+    Args:
+        pace: power of the strongest rhythm, shape (channel,).
+        strokes: the same of the highest band.
+        force: evidence of energy that lasts, shape (kind, channel).
+        middle: their running medians, shape (kind, channel).
+        width: their running median absolute deviations, shape (kind, channel).
+        pooled: the sensor's median of those, below which no channel counts as quiet, shape (kind,).
+        units: what pace and each force are divided by, and the others' share, shape (2 + kind,).
+        guard: neighbours on each side that may belong to the same source.
+        reach: neighbours on each side that say how restless the cable is.
+        usual: mean size of evidence where nothing happens.
+        calm: factor on force in restless weather, shape (channel,).
+        fine: channels that count, shape (channel,).
+        sums: room for a sum, shape (channel + 1,).
+        room: room for values, shape (2, channel).
+        score: out, shape (channel,).
     """
     n = score.size
-    total = np.empty(n, np.float32)
-    bits = total.view(np.int32)
-    level = np.empty(n, np.float32)
-    rise = np.empty(n, np.float32)
-    mean = np.empty(n, np.float32)
-    cells = np.empty(n, np.float32)
-    good = np.empty(n, np.float32)
-    step = np.empty(n, np.float32)
-    sums = np.empty(n + 1, np.float64)
-    for w in range(energy.shape[0]):
+    value, total = room[0], room[1]
+    for c in range(n):
+        score[c] = total[c] = pace[c] / units[0]
+    for i in range(force.shape[0]):
         for c in range(n):
-            left = hold_windows if flags[w, c] != 0 else max(hold[c] - 1, 0)
-            hold[c] = left
-            good[c] = np.float32(1.0) if left == 0 else np.float32(0.0)
-            step[c] = steps[w] * slow[c] * good[c]
-        _whiten(energy[w], floor, weight, least, step, total, excess, rates[1:])
-        _logarithm(total, bits, level)
+            sigma = np.float32(1.4826) * max(width[i, c], pooled[i])
+            value[c] = (force[i, c] - max(middle[i, c], np.float32(0.0))) / sigma
+        _by_surroundings(value, guard, reach, usual, sums)
         for c in range(n):
-            step[c] = steps[w] * slow[c]
-        _rise(level, median, step, good, rise)
-        _common_mode(rise, region, sums, mean)
-        _standardise(rise, mean, spread, step, good, cells)
-        _integrate(cells, mean, spread, half, rates[0], sums, score, common)
-        for c in range(n):
-            step[c] = steps[w] * slow_width[c]
-        _settle(score, middle, width, step, good)
-        _settle(common, common_middle, common_width, step, good)
-        slot = ring[(first_slot + w) % ring.shape[0]]
-        for c in range(n):
-            above = min(max(total[c] - np.float32(1.0), np.float32(0.0)), np.float32(1000.0))
-            power[c] += rates[2] * (above * good[c] - power[c])
-            slot[c] = np.int8(np.rint(cells[c] * RING_SCALE))
+            one = calm[c] * min(max(value[c], np.float32(0.0)), np.float32(30.0)) / units[i + 1]
+            score[c] = max(score[c], one)
+            total[c] += one
+    share = units[force.shape[0] + 1]
+    for c in range(n):
+        whole = score[c] + share * (total[c] - score[c])
+        score[c] = max(whole, strokes[c]) if fine[c] else np.float32(0.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from services.detect.cues import ACTIVE_SIGMA, Cues, cadence, impulses
+from services.detect.cues import ACTIVE_SIGMA, IMPULSE_SIGMA, Cues, cadence, impulses
 from services.detect.fibre_settings import BANDS_HZ, WINDOW_S, FibreSettings
 from services.detect.floor import POWER_S, RING, Floor
 from services.detect.frontend import F32, FrontEnd
@@ -37,6 +37,7 @@ class Followed:
         speed_mps: along the cable, from its way.
         speed_sigma_mps: of that.
         score: of its strongest channel.
+        peak: highest score, which is forgotten slowly.
         regional: it is part of a region's disturbance now.
         strong_since: window since which its score has been high enough for a track; -1 while not.
         started: it has started a track.
@@ -55,6 +56,7 @@ class Followed:
     speed_sigma_mps: float = 5.0
     score: float = 0.0
     regional: bool = False
+    peak: float = 0.0
     strong_since: int = -1
     started: bool = False
 
@@ -126,8 +128,8 @@ class Objects:
     def decide(self, window: int, floor: Floor) -> list[Find]:
         """Look at the scores after a window and say what is to be told."""
         setting = self._settings
-        score, raw = floor.scores()
-        self._mask_regions(window, raw, floor.region)
+        score = floor.scores()
+        self._mask_regions(window, floor.active, floor.region)
         gap = max(1, round(15.0 / self._spacing))
         found, tops = runs(score, setting.off_score, gap)
         found, tops = self._worth(found, tops, window)
@@ -156,6 +158,7 @@ class Objects:
             elif one.strong_since < 0 or one.last_window < window - self._every:
                 one.strong_since = window
             one.last_window, one.low, one.high, one.score = window, low, high, top
+            one.peak = max(top, setting.peak_kept * one.peak)
             one.wide = int(np.count_nonzero(score[low:high] >= 0.5 * top))
             one.windows.append(window)
             one.places.append(place)
@@ -193,15 +196,15 @@ class Objects:
                 continue
             if not one.started and one.score < setting.weak_score:
                 continue
-            one.emitted_window = window
             place, spread = self._centroid(one.low, one.high, score, floor.power)
+            fading = one.score < setting.fading_share * one.peak
+            if fading or not self._is_fresh(place, window, floor):
+                continue
+            one.emitted_window = window
             cues = self._cues(one, place, age_s, window, floor)
-            stepping = cues.cadence > 0.0 or cues.continuity < setting.continuity
-            rolling = cues.continuity >= setting.continuity and cues.extent_m >= setting.vehicle_m
-            like = (stepping and cues.impulses >= setting.impulses) or rolling
             fits = not one.regional and cues.extent_m <= setting.widest_m
             strong_s = (window - one.strong_since) * WINDOW_S if one.strong_since >= 0 else -1.0
-            one.started = fits and (one.started or (like and strong_s >= setting.start_s))
+            one.started = fits and (one.started or strong_s >= setting.start_s)
             # Power lags by its time constant; what moves is carried on by that.
             ahead = cues.speed_mps * POWER_S / self._spacing
             now = min(max(place + ahead, 0.0), self._channels - 1.0)
@@ -214,9 +217,9 @@ class Objects:
             )  # fmt: skip
         return finds
 
-    def _mask_regions(self, window: int, raw: F32, region: int) -> None:
+    def _mask_regions(self, window: int, lately: F32, region: int) -> None:
         """Mask where a large share of a region moves at once."""
-        active = raw > self._settings.off_score
+        active = lately > self._settings.active_nats
         if np.count_nonzero(active) < 8:
             return
         total = np.concatenate(([0], np.cumsum(active)))
@@ -241,7 +244,12 @@ class Objects:
 
     def _centroid(self, low: int, high: int, score: F32, power: F32) -> tuple[float, float]:
         """Power centroid about the strongest channel of a run, and its spread, in channels."""
-        top = low + int(np.argmax(score[low:high]))
+        # Scores remember for seconds where something was; power shows where it is.
+        at = np.arange(low, high)
+        beside = (np.maximum(at - 1, 0), np.minimum(at + 1, self._channels - 1))
+        now = power[beside[0]] + power[low:high] + power[beside[1]]
+        now[score[low:high] < 0.5 * score[low:high].max()] = -1.0
+        top = low + int(np.argmax(now))
         reach = max(5, round(15.0 / self._spacing))
         first, last = max(0, top - reach), min(self._channels, top + reach + 1)
         around = power[max(0, top - 5 * reach) : top + 5 * reach + 1]
@@ -268,6 +276,15 @@ class Objects:
             if off < distance and (inside or off <= self._settings.gate_m + 5.0 * later_s):
                 best, distance = index, off
         return best
+
+    def _is_fresh(self, place: float, window: int, floor: Floor) -> bool:
+        """Say whether there is anything at a place now: evidence outlives what it is of."""
+        at = min(max(round(place), 0), self._channels - 1)
+        usual = np.median(floor.power[max(0, at - 25) : at + 26])
+        low, high = max(0, at - 1), at + 2
+        strong = floor.power[low:high].max() > self._settings.fresh_power + 2.0 * usual
+        lately = floor.envelope(low, high, window, round(self._settings.fresh_s / WINDOW_S))
+        return bool(strong) and bool(lately.max() * 1.73 > IMPULSE_SIGMA)
 
     def _speed(self, one: Followed) -> tuple[float, float]:
         """Speed along the cable and its sigma (m/s), from a straight fit to the way."""

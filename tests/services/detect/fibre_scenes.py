@@ -26,6 +26,24 @@ def mirrored(recording: Samples, seconds: float, rate_hz: float) -> Samples:
     return np.concatenate(parts)[: round(seconds * rate_hz)]
 
 
+def wandering(recording: Samples, seconds: float, rate_hz: float) -> Samples:
+    """A short recording as long as wanted, without steps and without a beat of its own.
+
+    It is read forth and back like :func:`mirrored`, but turns at random moments: turning always at
+    the ends would give a recording of 0.3 s a rhythm as steady as a walk's.
+    """
+    random = np.random.default_rng(3)
+    count, wanted = len(recording), round(seconds * rate_hz)
+    order: list[npt.NDArray[np.int64]] = []
+    have, at = 0, 0
+    while have < wanted:
+        goal = int(random.integers(count))
+        step = 1 if goal > at else -1
+        order.append(np.arange(at, goal, step))
+        have, at = have + abs(goal - at), goal
+    return recording[np.concatenate(order)[:wanted]]
+
+
 def near(distance_m: npt.NDArray[np.float64], reach_m: float) -> npt.NDArray[np.float64]:
     """Amplitude by distance: geometric spreading and loss in soil."""
     return (3.0 / np.maximum(distance_m, 3.0)) ** 0.7 * np.exp(-distance_m / reach_m)

@@ -13,7 +13,7 @@ from services.run.inputs import open_input
 from services.run.processing import process
 
 SCENE = """\
-name = "taps across a change of the table"
+name = "steps across a change of the table"
 seed = 7
 start = 2026-03-01T01:00:00Z
 duration_s = 75
@@ -25,8 +25,9 @@ roads = false
 [[actor]]
 id = "crew"
 class = "person"
-behaviour = "tap"
-waypoints_lonlat = [[{lon:.7f}, {lat:.7f}, 10.0]]
+behaviour = "walk"
+back_and_forth = true
+waypoints_lonlat = [[{lon:.7f}, {lat:.7f}, 10.0], [{lon:.7f}, {north:.7f}, 15.0]]
 duration_s = 60
 """
 CHANGE_NS = 1_772_326_800_000_000_000 + 45_000_000_000
@@ -37,9 +38,9 @@ def test_each_detection_is_placed_by_the_table_of_its_time(tmp_path: Path) -> No
     text = default_site_path().read_text(encoding="utf-8")
     believed = Site.load(default_site_path()).cable("fibre-3")
     here = believed.place(4_600.0)
-    lon, lat = to_wgs84(here.east_m, here.north_m)
+    lon, lat = map(float, to_wgs84(here.east_m, here.north_m))
     scene = tmp_path / "taps-scene.toml"
-    scene.write_text(SCENE.format(lon=float(lon), lat=float(lat)), encoding="utf-8")
+    scene.write_text(SCENE.format(lon=lon, lat=lat, north=lat + 5.0 / 111_200.0), encoding="utf-8")
     site = tmp_path / "site.toml"
     change = "2026-03-01T01:00:45Z"
     row = '[[calibrations]]\ncable = "fibre-3"\n'
@@ -62,7 +63,7 @@ def test_each_detection_is_placed_by_the_table_of_its_time(tmp_path: Path) -> No
     after = [one for one in found if one.at_ns >= CHANGE_NS]
     assert len(before) > 5
     assert len(after) > 5
-    # Who taps stays where he is; the new table says the same cable lies elsewhere.
+    # Who walks to and fro stays where he is; the new table says the same cable lies elsewhere.
     middle = [
         np.median([[one.east_m, one.north_m] for one in part], axis=0) for part in (before, after)
     ]
