@@ -25,9 +25,9 @@ check:
 unit:
 	$(BIN)/pytest -n 2 --dist loadfile -m "not system and not browser"
 
-# With real servers and a real browser, one after the other: they need both cores.
+# With real servers and a real browser; each half has an installation of its own, and mostly waits.
 system:
-	$(BIN)/pytest -m "system or browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m "system or browser"
 
 # Long statistics over drawn and committed scenes, and every case; for a look
 # SCORE='--seeds tuning --scenes 30', or SCORE='--case walk --scenes 3'.
