@@ -33,7 +33,7 @@ from services.detect.kernels import (
     stand_out,
     weigh,
 )
-from services.detect.object_kernels import measure_unrest, pool, slow_down
+from services.detect.object_kernels import hold, measure_unrest, pool, slow_down
 
 RING_S = 8.0
 """Length of the ring of cells, for cadence: a dozen steps (assumed)."""
@@ -179,7 +179,7 @@ class Floor:
         self.unrest = np.full(count, 0.67)
         """Median size of short force in each region of some 4 km."""
         self._mean: F32 = np.zeros(n, np.float32)
-        self._around: F32 = np.zeros((2, n), np.float32)
+        self._around: F32 = np.zeros((3, n), np.float32)
         self.score: F32 = np.zeros(n, np.float32)
         self._units = np.array(
             [
@@ -208,13 +208,9 @@ class Floor:
         for index in range(len(windows.energy)):
             number = windows.first + index
             at = number % SLOT
-            flagged = windows.flags[index] != 0
-            np.maximum(self.hold - 1, 0, out=self.hold)
-            self.hold[flagged] = held
-            settled = self.settling == 0
+            hold(windows.flags[index], held, self.settling, self.hold, self.good[at])
             self.settling = max(self.settling - 1, 0)
             self.waiting[at] = windows.energy[index]
-            self.good[at] = (self.hold == 0) if settled else 0.0
             if at == SLOT - 1:
                 self._take(number - at)
                 self.good[:] = 0.0

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from numba import njit
 
 F32 = npt.NDArray[np.float32]
+I8 = npt.NDArray[np.int8]
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -166,3 +167,21 @@ def pool(width: F32, some: int, out: F32) -> None:  # pragma: no cover - compile
     """Median of every so many channels of each row: ``width`` (row, channel), ``out`` (row,)."""
     for row in range(out.size):
         out[row] = np.median(width[row, ::some])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hold(
+    flags: I8, held: int, settling: int, left: npt.NDArray[np.int32], good: F32
+) -> None:  # pragma: no cover - compiled
+    """Count a window off from those for which channels with a fault are left out.
+
+    Args:
+        flags: faults, shape (channel,).
+        held: windows that a fault is held for.
+        settling: windows until filters have settled; no channel is good before.
+        left: windows left, shape (channel,); moved.
+        good: out: 1 where a channel counts, shape (channel,).
+    """
+    for c in range(left.size):
+        left[c] = held if flags[c] != 0 else max(left[c] - 1, 0)
+        good[c] = np.float32(1.0) if settling == 0 and left[c] == 0 else np.float32(0.0)

@@ -111,8 +111,9 @@ class Objects:
         score = floor.scores()
         self._mask_regions(window, floor.active, floor.region)
         gap = max(1, round(15.0 / self._spacing))
+        objects = self._known(window)
         found, tops = find_runs(score, setting.off_score, gap)
-        found, tops = self._worth(found, tops, window)
+        found, tops = self._worth(found, tops, objects)
         order = np.argsort(-tops, kind="stable")
         found, tops = found[order], tops[order]
         places, wide = np.empty(len(tops)), np.empty(len(tops), np.int64)
@@ -122,7 +123,7 @@ class Objects:
             low, high = found[run].tolist()
             places[run] = self._centroid(low, high, score, floor.power)[0]
         for known, (low, high), top, place, channels in zip(
-            self._pair(places, window),
+            self._pair(places, objects),
             found.tolist(),
             tops.tolist(),
             places.tolist(),
@@ -160,15 +161,15 @@ class Objects:
         return self._tell(window, floor, score)
 
     def _worth(
-        self, found: npt.NDArray[np.intp], tops: F32, window: int
-    ) -> tuple[npt.NDArray[np.intp], F32]:
+        self, found: npt.NDArray[np.int64], tops: F32, known: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.int64], F32]:
         """Leave out runs that can neither begin an object nor go on with one."""
         keep = tops >= self._settings.on_score
         # Wider than any gate in _pair, which decides.
-        per_s = 5.0 + self._settings.fastest_mps
-        later_s = (window - self._of_each("last_window")) * WINDOW_S
-        spare = (self._settings.gate_m + per_s * later_s) / self._spacing + 1.0
-        keep_near(found, self._of_each("low") - spare, self._of_each("high") + spare, keep)
+        later_s, low, high, _, _ = known
+        reach = self._settings.gate_m + (5.0 + self._settings.fastest_mps) * later_s
+        spare = reach / self._spacing + 1.0
+        keep_near(found, low - spare, high + spare, keep)
         return found[keep], tops[keep]
 
     def _tell(self, window: int, floor: Floor, score: F32) -> list[Find]:
@@ -254,20 +255,27 @@ class Objects:
         middle = float(weight @ at) / total
         return middle, float(np.sqrt(max(weight @ (at - middle) ** 2 / total, 0.0)))
 
-    def _pair(self, places: npt.NDArray[np.float64], window: int) -> list[int]:
+    def _pair(self, places: npt.NDArray[np.float64], known: npt.NDArray[np.float64]) -> list[int]:
         """Index of the object that each place, the strongest first, belongs to; -1 where none."""
-        later_s = (window - self._of_each("last_window")) * WINDOW_S
-        last = np.array([one.places[-1] for one in self.followed], np.float64)
-        expected = last + self._of_each("speed_mps") * later_s / self._spacing
+        later_s, low, high, last, speed = known
+        expected = last + speed * later_s / self._spacing
         gate = self._settings.gate_m + 5.0 * later_s
-        known = np.empty(len(places), np.int64)
-        low, high = self._of_each("low") - 1.0, self._of_each("high")
-        pair(places, expected, low, high, gate, self._spacing, known)
-        return known.tolist()
+        index = np.empty(len(places), np.int64)
+        pair(places, expected, low - 1.0, high, gate, self._spacing, index)
+        return list(index.tolist())
 
-    def _of_each(self, name: str) -> npt.NDArray[np.float64]:
-        """A value of each object that is followed, shape (object,)."""
-        return np.array([getattr(one, name) for one in self.followed], np.float64)
+    def _known(self, window: int) -> npt.NDArray[np.float64]:
+        """What is known of each object: shape (5, object).
+
+        Seconds since it was last seen, first channel and end, last place, speed.
+        """
+        rows = [
+            (one.last_window, one.low, one.high, one.places[-1], one.speed_mps)
+            for one in self.followed
+        ]
+        known = np.array(rows, np.float64).reshape(-1, 5).T.copy()
+        known[0] = (window - known[0]) * WINDOW_S
+        return known
 
     def _is_fresh(self, place: float, window: int, floor: Floor) -> bool:
         """Say whether there is anything at a place now: evidence outlives what it is of."""
