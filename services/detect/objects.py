@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from services.detect.cues import ACTIVE_SIGMA, IMPULSE_SIGMA, Cues, cadence, impulses
-from services.detect.fibre_settings import BANDS_HZ, WINDOW_S, FibreSettings
+from services.detect.cues import ACTIVE_SIGMA, IMPULSE_SIGMA, Cues, cadence
+from services.detect.evidence import evidence
+from services.detect.fibre_settings import WINDOW_S, FibreSettings
 from services.detect.floor import POWER_S, RING, Floor
 from services.detect.frontend import F32, FrontEnd
 from services.detect.object_kernels import find_runs, keep_near, measure_runs, pair
@@ -95,7 +96,6 @@ class Objects:
     def __init__(self, front: FrontEnd, settings: FibreSettings) -> None:
         """Start with none."""
         self._settings = settings
-        self._bands = front.bands
         self._every = max(1, round(settings.decide_s / WINDOW_S))
         self._spacing = front.shape.spacing_m
         self._channels = front.shape.channels
@@ -310,22 +310,14 @@ class Objects:
         half = floor.half
         low, high = max(0, middle - half), min(self._channels, middle + half + 1)
         envelope = floor.envelope(low, high, window, RING) * np.sqrt(high - low)
-        rhythm, pace_s = cadence(envelope)
-        excess = np.maximum(floor.excess[:, low:high].mean(axis=1).astype(np.float64) - 1.0, 0.0)
-        total = float(excess.sum()) or 1.0
-        edges = [BANDS_HZ[band] for band in self._bands]
         return Cues(
             age_s=age_s,
             extent_m=one.wide * self._spacing,
             speed_mps=one.speed_mps,
             speed_sigma_mps=one.speed_sigma_mps,
-            impulses=impulses(envelope),
             continuity=float(np.mean(envelope[-round(2.0 / WINDOW_S) :] > ACTIVE_SIGMA)),
-            cadence=rhythm,
-            pace_s=pace_s,
-            low_share=sum(float(x) for x, (_, top) in zip(excess, edges, strict=True) if top <= 12)
-            / total,
-            high_share=sum(float(x) for x, (lo, _) in zip(excess, edges, strict=True) if lo >= 100)
-            / total,
+            cadence=cadence(envelope),
             regional=one.regional,
+            evidence=evidence(floor, low, high),
+            strength=one.score / max(one.peak, 1e-9),
         )
