@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 import cbor2
+import numpy as np
 
 from geo.errors import SnapshotError, StrajaError
 
@@ -52,10 +53,18 @@ def write_snapshot(stage: str, version: int, settings: str, state: Mapping[str, 
         stage: its name.
         version: rises with each change of what ``state`` holds.
         settings: under which the state means something, or whose it is; empty where any will do.
-        state: plain values and bytes; floats are kept exactly, and dicts in their order.
+        state: plain values, bytes and arrays, of which the bytes are kept; floats are kept exactly,
+            and dicts in their order.
     """
     head = {"stage": stage, "version": version, "settings": settings}
-    return cbor2.dumps({**head, "state": state})
+    return cbor2.dumps({**head, "state": state}, default=_write_array)
+
+
+def _write_array(encoder: cbor2.CBOREncoder, value: Any) -> None:
+    """Write an array's bytes; one at a time, so that there is never a copy of all of them."""
+    if not isinstance(value, np.ndarray):
+        raise cbor2.CBOREncodeTypeError(f"a {type(value).__name__} is no plain value")
+    encoder.encode(value.tobytes())
 
 
 def read_snapshot(snapshot: bytes, stage: str, version: int, settings: str) -> dict[str, Any]:

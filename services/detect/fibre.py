@@ -19,7 +19,7 @@ from services.detect.fibre_settings import FibreSettings
 from services.detect.floor import Floor
 from services.detect.frontend import FrontEnd, Shape
 from services.detect.method import Arrays, method_name, pack, unpack
-from services.detect.objects import Find
+from services.detect.objects import Find, Objects
 from services.events import Covariance, Detection, Explanation, Gap, Heard, Reception, Tick
 from services.stage import undamaged
 
@@ -319,7 +319,9 @@ def compile_kernels() -> None:
         front = FrontEnd(Shape(500.0, 8, 0, 10.0, dtype, 1.0))
         windows = front.push(0, np.ones((60, 8), np.dtype(dtype)))
         if windows is not None:
-            floor = Floor(front, FibreSettings(settle_s=0.0))
+            settings = FibreSettings(settle_s=0.0)
+            floor = Floor(front, settings)
             floor.push(windows)
-            floor.scores()
+            Objects(front, settings).decide(windows.first, floor)
+            floor.spare([(0, 1)])
             Levels(len(front.bands), 8).push(windows)

@@ -12,7 +12,6 @@ lower ones follows from the filters alone, and is counted with the floor. So fad
 an instrument louder within seconds, is no rise of the ground.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from services.detect.kernels import (
     stand_out,
     weigh,
 )
+from services.detect.object_kernels import hold, measure_unrest, pool, slow_down
 
 RING_S = 8.0
 """Length of the ring of cells, for cadence: a dozen steps (assumed)."""
@@ -174,11 +174,12 @@ class Floor:
         self._sums: F32 = np.zeros((SLOT, n), np.float32)
         self._slot: F32 = np.zeros(n, np.float32)
         count = max(1, round(n * spacing / 4_000.0))
-        self._edges = [round(n * k / count) for k in range(count + 1)]
+        self._edges = np.array([round(n * k / count) for k in range(count + 1)], np.int64)
+        self._sizes = np.diff(self._edges)
         self.unrest = np.full(count, 0.67)
         """Median size of short force in each region of some 4 km."""
         self._mean: F32 = np.zeros(n, np.float32)
-        self._around: F32 = np.zeros((2, n), np.float32)
+        self._around: F32 = np.zeros((3, n), np.float32)
         self.score: F32 = np.zeros(n, np.float32)
         self._units = np.array(
             [
@@ -207,13 +208,9 @@ class Floor:
         for index in range(len(windows.energy)):
             number = windows.first + index
             at = number % SLOT
-            flagged = windows.flags[index] != 0
-            np.maximum(self.hold - 1, 0, out=self.hold)
-            self.hold[flagged] = held
-            settled = self.settling == 0
+            hold(windows.flags[index], held, self.settling, self.hold, self.good[at])
             self.settling = max(self.settling - 1, 0)
             self.waiting[at] = windows.energy[index]
-            self.good[at] = (self.hold == 0) if settled else 0.0
             if at == SLOT - 1:
                 self._take(number - at)
                 self.good[:] = 0.0
@@ -296,9 +293,10 @@ class Floor:
         self.active += np.float32(0.125) * (rise * fine - self.active)
         near = (self._beside, self._guard, self._reach)
         around = (self._wide_half, self._wide_guard, self._wide_reach)
-        for region, (low, high) in enumerate(pairwise(self._edges)):
-            size = np.median(np.abs(np.maximum(self._unrest_of(low, high), -1.0)))
-            self.unrest[region] += 0.025 * (size - self.unrest[region])
+        measure_unrest(
+            self.force[0], self.force_middle[0], self.force_width[0], self._edges, 0.025,
+            self.unrest,
+        )  # fmt: skip
         width_step = np.float32(max(8.0 / (self.seen + 40.0), settings.width_step))
         for row, (beside, memory_s) in enumerate(
             ((near, settings.short_s), (around, settings.wide_s))
@@ -343,7 +341,8 @@ class Floor:
         """
         settings = self._settings
         some = max(1, self.score.size // 512)
-        pooled = np.median(self.force_width[:, ::some], axis=1).astype(np.float32)
+        pooled = np.empty(len(self.force_width), np.float32)
+        pool(self.force_width, some, pooled)
         weigh(
             self.pace,
             self.strokes,
@@ -363,13 +362,6 @@ class Floor:
         )
         return self.score
 
-    def _unrest_of(self, low: int, high: int) -> F32:
-        """Short force of some of a region's channels, in its own sigmas."""
-        some = slice(low, high, max(1, (high - low) // 100))
-        width, middle = self.force_width[0, some], np.maximum(self.force_middle[0, some], 0.0)
-        sigma = 1.4826 * np.maximum(width, np.median(width))
-        return np.asarray((self.force[0, some] - middle) / sigma, np.float32)
-
     def _calm(self) -> F32:
         """Factor on force by the weather: below 1 where half of a region's channels are restless.
 
@@ -380,7 +372,7 @@ class Floor:
         if self._edges[-1] < self._wide_reach * 4:
             return np.ones(self._edges[-1], np.float32)
         factor = np.minimum((usual / np.maximum(self.unrest, 1e-6)) ** 3, 1.0)
-        return np.repeat(factor, np.diff(self._edges)).astype(np.float32)
+        return np.repeat(factor.astype(np.float32), self._sizes)
 
     def spare(self, objects: list[tuple[int, int]]) -> None:
         """Have floors learn slowly where something with a rhythm is.
@@ -392,16 +384,12 @@ class Floor:
             objects: first channel and end of each.
         """
         self.slow[:] = 1.0
-        reach = self.half + 2
-        least = self._settings.busy_score
-        for low, high in objects:
-            part = slice(max(0, low - reach), high + reach)
-            rhythm = max(
-                float(self.pace[low:high].max()) / self._settings.pace_unit,
-                float(self.strokes[low:high].max()),
-            )
-            if rhythm >= least:
-                self.slow[part] = self._settings.busy_share
+        stretches = np.array(objects, np.int64).reshape(-1, 2)
+        units = np.array([self._settings.pace_unit, self._settings.busy_score])
+        slow_down(
+            self.pace, self.strokes, stretches, units, self.half + 2, self._settings.busy_share,
+            self.slow,
+        )  # fmt: skip
 
     def envelope(self, low: int, high: int, window: int, count: int) -> npt.NDArray[np.float64]:
         """Mean cell over channels low..high - 1 in the last windows, oldest first, in sigmas."""

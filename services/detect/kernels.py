@@ -154,6 +154,38 @@ def _take_away_common(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _mean_near_end(
+    sums: npt.NDArray[np.float64], guard: int, reach: int, c: int
+) -> np.float32:  # pragma: no cover - compiled
+    """Mean around one channel where the cable's end may cut the windows."""
+    n = sums.size - 1
+    low, high = max(0, c - reach), min(n, c + reach + 1)
+    near_low, near_high = max(0, c - guard), min(n, c + guard + 1)
+    count = (high - low) - (near_high - near_low)
+    around = (sums[high] - sums[low]) - (sums[near_high] - sums[near_low])
+    return np.float32(around / count) if count > 0 else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mean_around(
+    sums: npt.NDArray[np.float64], guard: int, reach: int, out: F32
+) -> None:  # pragma: no cover - compiled
+    """Mean over the neighbours within reach but for the nearest, from sums up to each channel."""
+    n = out.size
+    edge, guard = min(reach, n), min(guard, reach)
+    for c in range(edge):
+        out[c] = _mean_near_end(sums, guard, reach, c)
+    for c in range(max(edge, n - reach), n):
+        out[c] = _mean_near_end(sums, guard, reach, c)
+    # In the middle all windows are whole and the compiler vectorises.
+    count = 2.0 * (reach - guard)
+    for c in range(edge, n - reach):
+        around = sums[c + reach + 1] - sums[c - reach]
+        near = sums[c + guard + 1] - sums[c - guard]
+        out[c] = np.float32((around - near) / count) if count > 0.0 else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _take_away_ring(
     cells: F32, guard: int, reach: int, sums: npt.NDArray[np.float64], out: F32
 ) -> None:  # pragma: no cover - compiled
@@ -162,13 +194,9 @@ def _take_away_ring(
     sums[0] = 0.0
     for c in range(n):
         sums[c + 1] = sums[c] + min(max(cells[c], np.float32(-1.0)), np.float32(1.0))
+    _mean_around(sums, guard, reach, out)
     for c in range(n):
-        low, high = max(0, c - reach), min(n, c + reach + 1)
-        near_low, near_high = max(0, c - guard), min(n, c + guard + 1)
-        count = (high - low) - (near_high - near_low)
-        around = (sums[high] - sums[low]) - (sums[near_high] - sums[near_low])
-        mean = around / count if count > 0 else 0.0
-        out[c] = cells[c] - np.float32(max(mean, 0.0))
+        out[c] = cells[c] - max(out[c], np.float32(0.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -476,20 +504,21 @@ def settle(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _by_surroundings(
-    value: F32, guard: int, reach: int, usual: np.float32, sums: npt.NDArray[np.float64]
+    value: F32,
+    guard: int,
+    reach: int,
+    usual: np.float32,
+    sums: npt.NDArray[np.float64],
+    mean: F32,
 ) -> None:  # pragma: no cover - compiled
     """Divide evidence by how restless the cable on both sides is, where it is more than usual."""
     n = value.size
     sums[0] = 0.0
     for c in range(n):
         sums[c + 1] = sums[c] + min(abs(value[c]), np.float32(10.0))
+    _mean_around(sums, guard, reach, mean)
     for c in range(n):
-        low, high = max(0, c - reach), min(n, c + reach + 1)
-        near_low, near_high = max(0, c - guard), min(n, c + guard + 1)
-        count = (high - low) - (near_high - near_low)
-        around = (sums[high] - sums[low]) - (sums[near_high] - sums[near_low])
-        mean = np.float32(around / count) if count > 0 else np.float32(0.0)
-        value[c] /= max(mean / usual, np.float32(1.0))
+        value[c] /= max(mean[c] / usual, np.float32(1.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -526,7 +555,7 @@ def weigh(
         calm: factor on force in restless weather, shape (channel,).
         fine: channels that count, shape (channel,).
         sums: room for a sum, shape (channel + 1,).
-        room: room for values, shape (2, channel).
+        room: room for values, shape (3, channel).
         score: out, shape (channel,).
     """
     n = score.size
@@ -537,7 +566,7 @@ def weigh(
         for c in range(n):
             sigma = np.float32(1.4826) * max(width[i, c], pooled[i])
             value[c] = (force[i, c] - max(middle[i, c], np.float32(0.0))) / sigma
-        _by_surroundings(value, guard, reach, usual, sums)
+        _by_surroundings(value, guard, reach, usual, sums, room[2])
         for c in range(n):
             one = calm[c] * min(max(value[c], np.float32(0.0)), np.float32(30.0)) / units[i + 1]
             score[c] = max(score[c], one)

@@ -30,7 +30,7 @@ def pack(
 ) -> bytes:
     """Write a state down: a header of plain values and arrays by name; same state, same bytes."""
     plain = {
-        name: [arrays[name].dtype.str, list(arrays[name].shape), arrays[name].tobytes()]
+        name: [arrays[name].dtype.str, list(arrays[name].shape), arrays[name]]
         for name in sorted(arrays)
     }
     return write_snapshot(stage, _LAYOUT, method, {"header": header, "arrays": plain})
