@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from services.detect.evidence_kernels import add_up, gather, settle, weigh
 from services.detect.fibre_settings import BAND_WEIGHTS, SLOW_WEIGHTS, WINDOW_S, FibreSettings
 from services.detect.frontend import F32, FrontEnd, Windows
 from services.detect.kernels import (
@@ -25,13 +26,9 @@ from services.detect.kernels import (
     SECOND_HIGHEST,
     SLOT,
     SLOT_HIGHEST,
-    add_up,
     find_rhythm,
     follow_floor,
-    gather,
-    settle,
     stand_out,
-    weigh,
 )
 from services.detect.object_kernels import hold, measure_unrest, pool, slow_down
 
