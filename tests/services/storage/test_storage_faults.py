@@ -1,8 +1,8 @@
 """The store while its database is killed, frozen, and comes back."""
 
 import asyncio
+import contextlib
 import dataclasses
-import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -46,7 +46,11 @@ async def _server_is_there_again(postgres: EmbeddedPostgres) -> AsyncIterator[No
 
 
 def kill(server: EmbeddedPostgres) -> None:
-    os.kill(server.pid, signal.SIGKILL)
+    """Kill the server and all it started: a worker left alone may answer one more question."""
+    first = psutil.Process(server.pid)
+    for process in (first, *first.children()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def freeze(server: EmbeddedPostgres, number: signal.Signals) -> None:
