@@ -1,6 +1,7 @@
 """To whom one listens, where more than one speaks under a sensor's name."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from services.detect.frontend import Shape
 
@@ -20,6 +21,11 @@ class Speaker:
 
     session: str
     shape: Shape
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Self:
+        """Make one of its plain values."""
+        return cls(state["session"], Shape(**state["shape"]))
 
 
 @dataclass(slots=True)
@@ -66,3 +72,19 @@ class Continuity:
             self.replaced = [*self.replaced, self.current][-_REMEMBERED:]
         self.current, self.left_out, self._since_ns = speaker, 0, None
         return True
+
+    def state(self) -> dict[str, Any]:
+        """Plain values of the whole state."""
+        return {
+            "current": None if self.current is None else asdict(self.current),
+            "replaced": [asdict(one) for one in self.replaced],
+            "left_out": self.left_out,
+            "since_ns": self._since_ns,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` gave."""
+        current = state["current"]
+        self.current = None if current is None else Speaker.of(current)
+        self.replaced = [Speaker.of(one) for one in state["replaced"]]
+        self.left_out, self._since_ns = state["left_out"], state["since_ns"]

@@ -256,6 +256,7 @@ class FibreSensor:
             "had_faults": self._had_faults,
             "gauge_m": self._cable.gauge_m,
             "low": self.low,
+            "continuity": self._continuity.state(),
         }
         values["cable"], cable = self._cable.state()
         return values, arrays | cable | {
@@ -273,7 +274,7 @@ class FibreSensor:
             sample, at_ns = values["anchor"]
             self._start(shape, session, sample, at_ns, values["gauge_m"])
             self.low = tuple(values["low"])
-            self._continuity.current = Speaker(session, shape)
+            self._continuity.set_state(values["continuity"])
             self._cable.set_state(values["cable"], arrays)
             self._front.next_sample = values["next_sample"]
             self._front.state[:] = arrays["filters"]

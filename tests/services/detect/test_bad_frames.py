@@ -72,6 +72,21 @@ def test_of_two_sessions_under_one_name_one_is_heard_and_it_is_said() -> None:
     assert changes(receptions) < 8
 
 
+def test_a_restart_of_the_service_does_not_change_to_whom_is_listened() -> None:
+    heard = frames(counts(walk()))
+    both = woven(heard, frames(counts(walk()[:, ::-1]), session="s2"))
+    whole, before = (FibreDetection(site(), FibreSettings()) for _ in range(2))
+    half = len(both) // 2
+    for one in both[:half]:
+        whole.push(one)
+        before.push(one)
+    after = FibreDetection(site(), FibreSettings())
+    after.restore(before.snapshot())
+    rest = [[stage.push(one) for one in both[half:]] for stage in (whole, after)]
+    assert any(rest[0])
+    assert rest[0] == rest[1]
+
+
 def test_two_numbers_of_channels_in_turn_do_not_begin_anew_each_time() -> None:
     heard = frames(counts(walk()[:, :40]))
     found, receptions = told(woven(heard, frames(counts(walk()))))
