@@ -29,11 +29,9 @@ class Evidence:
 
 
 def evidence(floor: Floor, low: int, high: int) -> Evidence:
-    """Evidence of channels low..high - 1."""
+    """Evidence of channels low..high - 1, after the floor has given its scores."""
     part = slice(low, high)
-    some = max(1, floor.score.size // 512)
-    pooled = np.median(floor.force_width[:, ::some], axis=1)[:, np.newaxis]
-    sigma = 1.4826 * np.maximum(floor.force_width[:, part], pooled)
+    sigma = 1.4826 * np.maximum(floor.force_width[:, part], floor.pooled[:, np.newaxis])
     force = (floor.force[:, part] - np.maximum(floor.force_middle[:, part], 0.0)) / sigma
     top = low + int(np.argmax(floor.pace[part]))
     line = floor.bank[:, 0, top] ** 2 + floor.bank[:, 1, top] ** 2

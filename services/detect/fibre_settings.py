@@ -44,7 +44,6 @@ class FibreSettings:
         wide_s: memory of the wide force.
         long_s: memory of the long force.
         vehicle_m: cable over which the wide force is summed.
-        excess_s: memory of the shares of bands.
         guard_m: cable on each side of a channel that may belong to the same source.
         wide_guard_m: the same for the restlessness of the surroundings: a vehicle is wider.
         wide_m: cable on each side by which the surroundings' restlessness is judged.
@@ -77,7 +76,6 @@ class FibreSettings:
         fresh_power: an object is told of while energy over the floor, over half a second, is so
             much above twice its neighbours' there.
         emit_s: between two detections of one object.
-        continuity: share of windows above the floor that makes a source continuous.
         most_objects: of one sensor; the strongest are followed, the rest is counted.
         drift_s: a frame's time may differ so far from the session's time base.
         forget_s: a gap so long, or a sensor so long unheard, begins anew.
@@ -101,7 +99,6 @@ class FibreSettings:
     wide_s: float = 2.5
     long_s: float = 12.0
     vehicle_m: float = 110.0
-    excess_s: float = 1.5
     guard_m: float = 50.0
     wide_guard_m: float = 120.0
     wide_m: float = 600.0
@@ -132,7 +129,6 @@ class FibreSettings:
     fresh_s: float = 1.0
     fresh_power: float = 0.8
     emit_s: float = 0.5
-    continuity: float = 0.6
     most_objects: int = 64
     drift_s: float = 0.05
     forget_s: float = 600.0

@@ -57,8 +57,8 @@ STROKES_HZ = np.arange(1.1, 1.91, 0.0625)
 """Strokes of a saw (1.2-1.8 a second, assumed)."""
 
 _STATE = (
-    "instrument", "floor", "usual", "excess", "median", "spread", "slot_median", "slot_spread",
-    "second", "second_median", "second_spread", "power", "high_floor", "bank", "pace_mean",
+    "instrument", "floor", "usual", "median", "spread", "slot_median", "slot_spread", "second",
+    "second_median", "second_spread", "power", "high_floor", "bank", "pace_mean",
     "pace_variance", "saw_bank", "saw_mean", "saw_variance", "active", "unrest", "force",
     "force_middle", "force_width", "pace", "strokes", "slow", "hold", "ring", "waiting", "good",
 )  # fmt: skip
@@ -139,7 +139,6 @@ class Floor:
         """Running medians of energy that the instrument does not explain."""
         self.usual: F32 = np.ones((bands, n), np.float32)
         """Running medians of energy."""
-        self.excess: F32 = np.ones((bands, n), np.float32)
         self.median: F32 = np.zeros(n, np.float32)
         self.spread: F32 = np.full(n, 0.33, np.float32)
         self.slot_median: F32 = np.full(n, USUAL_SLOT[0], np.float32)
@@ -161,6 +160,8 @@ class Floor:
         """Short, wide and long."""
         self.force_middle: F32 = np.zeros((3, n), np.float32)
         self.force_width: F32 = np.repeat(np.array(USUAL_WIDTH, np.float32), n).reshape(3, n)
+        self.pooled: F32 = np.array(USUAL_WIDTH, np.float32)
+        """The sensor's median of those, as of the last scores."""
         self.pace: F32 = np.zeros(n, np.float32)
         self.strokes: F32 = np.zeros(n, np.float32)
         self.slow: F32 = np.ones(n, np.float32)
@@ -222,9 +223,7 @@ class Floor:
         count = np.arange(self.seen, self.seen + SLOT)
         # Robbins-Monro: steps of 2/n find a median quickly from anywhere, then walk slowly.
         steps = np.maximum(2.0 / (count + 4.0), settings.floor_step).astype(np.float32)
-        rates = np.array(
-            [0.05, WINDOW_S / settings.excess_s, WINDOW_S / POWER_S, settings.high_step], np.float32
-        )
+        rates = np.array([0.05, WINDOW_S / POWER_S, settings.high_step], np.float32)
         follow_floor(
             self.waiting,
             self.good,
@@ -238,7 +237,6 @@ class Floor:
             self.instrument,
             self.floor,
             self.usual,
-            self.excess,
             self.median,
             self.spread,
             self.power,
@@ -337,16 +335,14 @@ class Floor:
         In units of which each more is e times rarer in quiet noise.
         """
         settings = self._settings
-        some = max(1, self.score.size // 512)
-        pooled = np.empty(len(self.force_width), np.float32)
-        pool(self.force_width, some, pooled)
+        pool(self.force_width, max(1, self.score.size // 512), self.pooled)
         weigh(
             self.pace,
             self.strokes,
             self.force,
             self.force_middle,
             self.force_width,
-            pooled,
+            self.pooled,
             self._units,
             self._wide_guard,
             self._wide_reach,

@@ -77,18 +77,15 @@ def _whiten(
     kappa: np.float32,
     instrument: F32,
     step: F32,
-    rate: np.float32,
     floor: F32,
     usual: F32,
     total: F32,
     whole: F32,
-    excess: F32,
 ) -> None:  # pragma: no cover - compiled
     """Add one band's energy over what ground and instrument usually give; move the ground's.
 
     Shapes: all (channel,). ``floor`` is the running median of what the instrument does not
-    explain, ``usual`` that of all; ``excess`` an exponential mean of the ratio, for the cues of a
-    class.
+    explain, ``usual`` that of all.
     """
     one = np.float32(1.0)
     for c in range(floor.size):
@@ -104,7 +101,6 @@ def _whiten(
         usual[c] = up if e > usual[c] else down
         total[c] += weight * ratio
         whole[c] += slow_weight * ratio
-        excess[c] += rate * (min(ratio, np.float32(1000.0)) - excess[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -218,7 +214,6 @@ def follow_floor(
     instrument: F32,
     floor: F32,
     usual: F32,
-    excess: F32,
     median: F32,
     spread: F32,
     power: F32,
@@ -239,12 +234,11 @@ def follow_floor(
         kappa: the instrument's energy in each band by that in the last, shape (band,).
         steps: of the floors at each window, shape (SLOT,).
         slow: factor on the step where an object sits, shape (channel,).
-        rates: of the instrument's, the excess's and the power's exponential means, and the step of
-            the highest band's own floor, shape (4,).
+        rates: of the instrument's and the power's exponential means, and the step of the highest
+            band's own floor, shape (3,).
         instrument: running mean of the last band, shape (channel,).
         floor: running medians of what the instrument does not explain, shape (band, channel).
         usual: running medians of all, shape (band, channel).
-        excess: mean energy over floor, shape (band, channel).
         median: of the log of whitened energy, shape (channel,).
         spread: its median absolute deviation, shape (channel,).
         power: mean of whitened energy above 1, for centroids, shape (channel,).
@@ -283,17 +277,15 @@ def follow_floor(
                     kappa[b],
                     instrument[first:last],
                     step,
-                    rates[1],
                     floor[b, first:last],
                     usual[b, first:last],
                     total,
                     late,
-                    excess[b, first:last],
                 )
             for c in range(size):
                 whole[c] += total[c]
                 above = min(max(total[c] - one, np.float32(0.0)), np.float32(1000.0))
-                power[first + c] += rates[2] * (above * fine[c] - power[first + c])
+                power[first + c] += rates[1] * (above * fine[c] - power[first + c])
             _logarithm(total, bits, level)
             _standardise(
                 level,
@@ -309,7 +301,7 @@ def follow_floor(
             _logarithm(total, bits, level)
             for c in range(size):
                 d = level[c] - high_floor[first + c]
-                high_floor[first + c] += fine[c] * (rates[3] if d > 0 else -rates[3])
+                high_floor[first + c] += fine[c] * (rates[2] if d > 0 else -rates[2])
                 high[w, first + c] = fine[c] * min(max(np.float32(2.5) * d, LOWEST), HIGHEST)
         for c in range(size):
             slot[first + c] = whole[c] / np.float32(energy.shape[0])
