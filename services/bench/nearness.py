@@ -18,7 +18,7 @@ from services.score.intervals import Estimate, median, share
 from services.score.rows import AlertRow, Scored, Verdict
 
 SOON_S = 30.0
-"""Of digging an alert is wanted within this (issue figures)."""
+"""An alert for who digs is wanted within this."""
 
 NEAR_M = 20.0
 """A cut is wanted located within this."""

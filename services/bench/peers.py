@@ -21,7 +21,7 @@ from geo.errors import ConfigError
 BAND_HZ = (5.0, 100.0)
 ORDER = 4
 SHORT_S, LONG_S = 0.5, 10.0
-"""Band and means of the notes on fibre."""
+"""Band of footsteps, and means as an STA/LTA trigger has them (assumed)."""
 
 _BLOCK_S = 0.5
 

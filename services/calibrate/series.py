@@ -19,10 +19,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 REACH = 5
-"""The centroid is taken over so many channels each way (notes on fibre)."""
+"""The centroid is taken over so many channels each way (assumed)."""
 
 LEAST_SIGMA = 0.25
-"""Standard deviation of a place along the cable at least, in channels (notes on fibre)."""
+"""Standard deviation of a place along the cable at least, in channels (assumed)."""
 
 _BLOW = 10.0
 """A blow's power over the noise of three channels; by chance noise reaches 3 in an hour."""

@@ -22,13 +22,13 @@ class CableStateSettings:
         jump_channels: what only jumped has to be so on so many channels, since a few of them may
             be alike by chance while the ground shakes.
         alike_nats: such channels are equally loud in each band within this: in 2 s six sigmas. The
-            ground's coupling alone differs by more (notes on fibre: up to 10 dB).
+            ground's coupling alone differs by more (up to 10 dB, assumed).
         alike_spread_nats: and their robust standard deviation is at most this; assumed.
         least_channels: so many to the cable's end have to be so.
-        hold_s: for so long, before it is told (notes on fibre: 2 s).
+        hold_s: for so long, before it is told (assumed).
         common_share: what all channels show alike in time comes from the interrogator.
-        bend_least_nats: rise of the noise beyond a bend, in energy. 0.2 dB of loss one way (notes
-            on fibre) raise it by 0.09.
+        bend_least_nats: rise of the noise beyond a bend, in energy. 0.2 dB of loss one way
+            (assumed to be the least that hands at a cable make) raise it by 0.09.
         bend_most_nats: 1 dB raises it by 0.46; more is something else.
         bend_sigmas: of the step against the differences between channels.
         bend_later_s: over so long the noise after the step is taken.

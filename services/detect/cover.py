@@ -3,9 +3,8 @@
 A channel is deaf where nothing comes back, where it is faulty, where it is part of a whole region's
 disturbance, where its noise drowns what its neighbours hear (faded), or is far above its own
 calmest (weather), and where it hears far less than its surroundings (badly coupled: a duct, a coil
-in a box). How well a channel
-is coupled can only be seen where the ground is heard above the instrument's noise: far out on a
-long cable a tap test has to say it.
+in a box). How well a channel is coupled can only be seen where the ground is heard above the
+instrument's noise: far out on a long cable a tap test has to say it.
 """
 
 from dataclasses import dataclass
@@ -35,8 +34,8 @@ its surroundings, by the detector's own weights of the bands. Backscatter that f
 mean amplitude leaves a quarter where the instrument's noise is all there is; assumed."""
 
 _QUIET, _QUIET_OFF = 8.0, 6.0
-"""How many times less than its surroundings a badly coupled channel hears (notes on fibre: up to
-10 dB)."""
+"""How many times less than its surroundings a badly coupled channel hears (9 dB; installation
+changes a signal by up to 10 dB, assumed)."""
 
 _STORM, _STORM_OFF = 16.0, 10.0
 """Energy above the channel's own calmest at which footsteps drown; assumed."""

@@ -2,7 +2,7 @@
 
 Windows of the front end are its first decimation (a box of 50 ms, 20 Hz), four of them its second
 (5 Hz). In this band a vehicle shows as one slow swing on each channel it passes, without the
-rumble's fading; notes on fibre call it the best band for vehicles.
+rumble's fading; it is assumed to be the best band for vehicles.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from services.detect.filters import sections
 from services.detect.kernels import F32
 
 QUASI_STATIC_HZ = (0.08, 1.0)
-"""Butterworth band-pass of order 2 (notes on fibre)."""
+"""Butterworth band-pass of order 2 (assumed)."""
 
 STEP_WINDOWS = 4
 """Windows a step: 0.2 s."""
